@@ -16,22 +16,11 @@ from typing import Any
 
 import numpy as np
 
-TARGETS = {
-    "sse41": "x86-64-linux-sse41",
-    "avx2": "x86-64-linux-sse41-avx-avx2-fma-f16c",
-    "avx512": "x86-64-linux-sse41-avx-avx2-fma-f16c-avx512-avx512_skylake",
-}
+from apochromat.native.isa import TARGETS, machine_isas
 
 
 class KernelError(RuntimeError):
     """A kernel refused its arguments; the message lists each one's type and shape."""
-
-
-def machine_isas() -> list[str]:
-    """Instruction sets this processor runs, weakest first."""
-    flags = Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split()
-    needs = {"sse41": {"sse4_1"}, "avx2": {"avx2", "fma", "f16c"}, "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq"}}
-    return [isa for isa, need in needs.items() if need <= set(flags)]
 
 
 def chosen_isa() -> str:

@@ -1,0 +1,36 @@
+"""Apochromat: RAW files and bursts developed into finished photographs.
+
+    import apochromat as apo
+    raw = apo.read("IMG.dng")
+    apo.develop(raw).save("IMG.jpg")
+
+Names load on first use (PEP 562), so importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "read": "apochromat.raw",
+    "write_dng": "apochromat.raw",
+    "develop": "apochromat.chain",
+    "stages": "apochromat.chain",
+    "RawFrame": "apochromat.light.raw_frame",
+    "NoiseModel": "apochromat.light.noise",
+    "Rendition": "apochromat.light.rendition",
+}
+__all__ = ["NoiseModel", "RawFrame", "Rendition", "__version__", "develop", "read", "stages", "write_dng"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'apochromat' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
