@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Measure everything and write docs/performance.md and docs/quality.md.
+
+    run.py [--data FOLDER] [--rounds 5]
+
+FOLDER holds the measuring scripts and the data they need (default: `shared` beside the checkout); without it only the figures that
+need no data are measured, and nothing is written.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RAWS = ("GOPR0024.DNG", "CRW_0101.CRW")
+APO = str(Path(sys.executable).parent / "apo")
+
+
+def run(*command, **extra):
+    """stdout of a command; stops the benchmark with its stderr if it fails."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env={**os.environ, **extra})
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}\n{done.stderr}")
+    return done.stdout
+
+
+def heading():
+    """The machine and the commit that the figures belong to."""
+    cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    commit = run("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip()
+    return f"Measured {date.today()} at commit {commit}: {os.cpu_count()} x {cpu[1] if cpu else platform.processor()}, Python {platform.python_version()}."
+
+
+def whole_process(command, rounds):
+    """Medians of wall s, CPU s and peak MiB of a command."""
+    figures = []
+    for _ in range(rounds + 1):
+        start, process = time.perf_counter(), subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, _, use = os.wait4(process.pid, 0)
+        figures.append((time.perf_counter() - start, use.ru_utime + use.ru_stime, use.ru_maxrss / 1024))
+    return [statistics.median(column) for column in zip(*figures[1:], strict=True)]
+
+
+def stage_table(raw, rounds):
+    """Markdown rows: ms/MP of every stage on one thread."""
+    told = json.loads(run(sys.executable, ROOT / "benchmarks/stages.py", raw, "--rounds", rounds, "--json", HL_NUM_THREADS="1"))
+    rows = [f"| {name} | {cost:.1f} |" for name, cost in told["stages"].items() if cost >= 0.05]
+    rows += [f"| - of which {name} | {cost:.1f} |" for name, cost in told["shares"].items() if cost >= 0.05]
+    return ["| stage | CPU ms/MP, one thread |", "| --- | --- |", *rows]
+
+
+def performance(data, rounds):
+    """docs/performance.md"""
+    lines = ["# Performance", "", heading(), "", "Written by `make bench`; ratios below 1 mean Apochromat is faster or leaner.", ""]
+    lines += ["## A whole develop, RAW file to JPEG quality 92, beside other developers", ""]
+    raws = [data / "data/raw" / name for name in RAWS]
+    lines += [run(sys.executable, data / "bench/peers.py", *raws, "--rounds", rounds, "--apo", APO, PYTHONPATH="").strip(), ""]
+    lines += ["## Each stage", "", f"{raws[0].name}, default settings.", "", *stage_table(raws[0], rounds), ""]
+    large = json.loads(run(sys.executable, ROOT / "benchmarks/memory.py", "--json"))
+    lines += ["## Memory", "", "| frame | peak MiB | CPU s |", "| --- | --- | --- |"]
+    lines += [f"| {row['megapixels']:.0f} MP | {row['peak_mib']:.0f} | {row['cpu_s']:.2f} |" for row in large] + [""]
+    wall, cpu, peak = whole_process([APO, "--help"], 11)
+    lines += ["## Start", "", f"`apo --help`: {wall:.2f} s wall, {cpu:.2f} s CPU, {peak:.0f} MiB.", ""]
+    (ROOT / "docs/performance.md").write_text("\n".join(lines))
+
+
+def colour_rows(data):
+    """ΔE00 of every chart, neutral rendering."""
+    rows = ["| RAW | exposure: mean / median / max | exposure + neutral: mean / median / max |", "| --- | --- | --- |"]
+    for chart in sorted((data / "bench/charts").glob("*.json")):
+        raw = next((data / "data/raw").glob(f"{chart.stem}.*"))
+        out = ROOT / "build" / f"{chart.stem}.tif"
+        out.parent.mkdir(exist_ok=True)
+        run(APO, "develop", raw, "--rendering", "neutral", "--overwrite", "-o", out)
+        told = json.loads(run(sys.executable, data / "bench/colorchecker.py", out, chart, "--json"))["dE2000"]
+        cells = ["{mean:.2f} / {median:.2f} / {max:.2f}".format(**told[way]) for way in ("exposure", "exposure + neutral")]
+        rows.append(f"| {raw.name} | {cells[0]} | {cells[1]} |")
+    return rows
+
+
+def quality(data):
+    """docs/quality.md"""
+    lines = ["# Quality", "", heading(), "", "Written by `make bench`.", ""]
+    lines += [
+        "## Demosaicing",
+        "",
+        "```",
+        run(sys.executable, ROOT / "benchmarks/demosaic.py", "--images", data / "data/kodak").strip(),
+        "```",
+        "",
+    ]
+    lines += ["## Colour: CIEDE2000 of ColorChecker charts, `--rendering neutral`", "", *colour_rows(data), ""]
+    (ROOT / "docs/quality.md").write_text("\n".join(lines))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    if not (arguments.data / "bench").is_dir():
+        raise SystemExit(f"bench: expected measuring scripts and data in {arguments.data}, found no folder bench there; say --data FOLDER")
+    performance(arguments.data, arguments.rounds)
+    quality(arguments.data)
+    print("docs/performance.md\ndocs/quality.md")
+
+
+if __name__ == "__main__":
+    main()
