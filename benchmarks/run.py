@@ -36,7 +36,8 @@ def heading():
     """The machine and the commit that the figures belong to."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     commit = run("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip()
-    return f"Measured {date.today()} at commit {commit}: {os.cpu_count()} x {cpu[1] if cpu else platform.processor()}, Python {platform.python_version()}."
+    model = cpu[1] if cpu else platform.processor()
+    return f"Measured {date.today()} at commit {commit}: {os.cpu_count()} x {model}, Python {platform.python_version()}."
 
 
 def whole_process(command, rounds):

@@ -15,9 +15,9 @@ import time
 
 os.environ.setdefault("HL_NUM_THREADS", "1")
 
-from apochromat import chain  # noqa: E402
-from apochromat.light.development import Development  # noqa: E402
-from apochromat.raw import read  # noqa: E402
+from apochromat import chain
+from apochromat.light.development import Development
+from apochromat.raw import read
 
 
 def time_once(frame, recipe=None):
