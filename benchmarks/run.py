@@ -37,6 +37,7 @@ def heading():
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     commit = run("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip()
     model = cpu[1] if cpu else platform.processor()
+    model = cpu[1] if cpu else platform.processor()
     return f"Measured {date.today()} at commit {commit}: {os.cpu_count()} x {model}, Python {platform.python_version()}."
 
 
