@@ -1,0 +1,38 @@
+"""Shared by all tests: the data folder beside the checkout, and every instruction set for the oracle tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from apochromat.native.isa import machine_isas
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+def tested_isas():
+    """All that the machine has; only the best one when kernels are compiled on the fly."""
+    return machine_isas()[-1:] if os.environ.get("APO_KERNELS") == "jit" else machine_isas()
+
+
+def pytest_generate_tests(metafunc):
+    """A test with `oracle` in its name compares a kernel with its oracle: it runs on each instruction set."""
+    if "oracle" in metafunc.function.__name__ or "isa" in metafunc.fixturenames:
+        if "isa" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("isa")
+        metafunc.parametrize("isa", tested_isas(), indirect=True)
+
+
+@pytest.fixture
+def isa(request, monkeypatch):
+    """Force one instruction set for this test."""
+    monkeypatch.setenv("APO_ISA", request.param)
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real data beside the checkout; tests that use it skip where it is absent."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("no real data beside the checkout")
+    return SHARED
