@@ -10,7 +10,7 @@ from apochromat.native.isa import machine_isas
 SHARED = Path(__file__).parents[2] / "shared"
 
 
-def tested_isas():
+def isas_to_test():
     """All that the machine has; only the best one when kernels are compiled on the fly."""
     return machine_isas()[-1:] if os.environ.get("APO_KERNELS") == "jit" else machine_isas()
 
@@ -20,7 +20,7 @@ def pytest_generate_tests(metafunc):
     if "oracle" in metafunc.function.__name__ or "isa" in metafunc.fixturenames:
         if "isa" not in metafunc.fixturenames:
             metafunc.fixturenames.append("isa")
-        metafunc.parametrize("isa", tested_isas(), indirect=True)
+        metafunc.parametrize("isa", isas_to_test(), indirect=True)
 
 
 @pytest.fixture
@@ -28,6 +28,12 @@ def isa(request, monkeypatch):
     """Force one instruction set for this test."""
     monkeypatch.setenv("APO_ISA", request.param)
     return request.param
+
+
+@pytest.fixture(scope="session")
+def tested_isas():
+    """Names of the instruction sets to test, weakest first."""
+    return isas_to_test()
 
 
 @pytest.fixture(scope="session")
