@@ -14,12 +14,17 @@ from apochromat.light.raw_frame import RawFrame
 
 @dataclass(frozen=True)
 class Development:
-    """The state a stage reads and returns; stages never change arrays they were given unless they own them by `replace`.
+    """The state a stage reads and returns.
+
+    Arrays held here belong to the chain: a stage may overwrite `mosaic`, `clip` and `rgb` in place and hand them on, so a caller who
+    wants an earlier state must copy it. `frame.samples` belongs to the caller and is never written.
 
     mosaic: (H, W) float32, 1.0 = saturation before gains, black 0 (negatives kept); H, W even and the pattern always RGGB: odd
         phases and sizes are padded by mirrored rows and columns, and `origin` is the active-area position of mosaic pixel (0, 0)
         (so 0 or -1). The same frame of reference holds for clip, gain and rgb.
     clip: (H/2, W/2) uint8; bit p is set where CFA position p = 2*(y%2) + (x%2) was saturated in the file.
+    saturation: (4,) clip level per CFA position in the units of mosaic before `gain` and `wb`: 1, or lower where the file shows that
+        the sensor saturates below its stated white level.
     gain: every spatial gain applied to the mosaic so far (lens shading), never including white balance.
     noise: per colour, in units of the mosaic before `gain` and `wb`.
     wb: white-balance gains R, G, B applied to the mosaic so far (ones until the white_balance stage).
@@ -31,6 +36,7 @@ class Development:
     mosaic: np.ndarray | None = None
     clip: np.ndarray | None = None
     origin: tuple[int, int] = (0, 0)
+    saturation: np.ndarray = field(default_factory=lambda: np.ones(4))
     gain: GainField = field(default_factory=GainField.unity)
     noise: NoiseModel | None = None
     wb: np.ndarray = field(default_factory=lambda: np.ones(3))
