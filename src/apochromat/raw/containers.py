@@ -137,5 +137,3 @@ def _ciff_records(heap: memoryview, order: str, depth: int) -> Iterator[tuple[in
             yield from _ciff_records(heap[offset : offset + size], order, depth + 1)
         else:
             yield kind & 0x3FFF, heap[offset : offset + size]
-
-

@@ -126,5 +126,3 @@ def _number(ifd: Ifd, tag: Tag) -> float:
         return ifd.number(tag, np.nan)
     except RawError:
         return math.nan
-
-

@@ -54,6 +54,9 @@ class _Cursor:
         self.at += size
         return np.frombuffer(self.data, ">" + dtype, count, self.at - size).astype(dtype)
 
+    def integer(self) -> int:
+        return int(self.take("u4", 1)[0])
+
     def integers(self, count: int) -> list[int]:
         return self.take("u4", count).tolist()
 
@@ -71,8 +74,8 @@ def parse(data: bytes, name: str) -> tuple[Opcode, ...]:
     """
     cursor = _Cursor(data, name)
     opcodes = []
-    for index in range(cursor.integers(1)[0]):
-        number, = cursor.integers(1)
+    for index in range(cursor.integer()):
+        number = cursor.integer()
         version = tuple(cursor.take("u1", 4).tolist())
         flags, size = cursor.integers(2)
         body = _Cursor(cursor.take("u1", size).tobytes(), f"opcode {index + 1} ({NAMES.get(number, number)}) of {name}")
@@ -102,7 +105,7 @@ def _gain_map(cursor: _Cursor, head: dict) -> GainMap:
     area = _area(cursor)
     rows, cols = cursor.integers(2)
     spacing, origin = cursor.doubles(2), cursor.doubles(2)
-    planes, = cursor.integers(1)
+    planes = cursor.integer()
     if not rows or not cols or not planes:
         raise DamagedError(f"expected at least one point in {cursor.what}, found {rows} x {cols} x {planes}")
     gains = cursor.take("f4", rows * cols * planes).reshape(rows, cols, planes)
@@ -112,7 +115,7 @@ def _gain_map(cursor: _Cursor, head: dict) -> GainMap:
 
 
 def _warp_rectilinear(cursor: _Cursor, head: dict) -> WarpRectilinear:
-    planes, = cursor.integers(1)
+    planes = cursor.integer()
     if not planes:
         raise DamagedError(f"expected at least one set of coefficients in {cursor.what}, found none")
     coefficients = cursor.doubles(6 * planes).reshape(planes, 6)
@@ -147,7 +150,7 @@ def _trim_bounds(cursor: _Cursor, head: dict) -> TrimBounds:
 
 def _map_table(cursor: _Cursor, head: dict) -> MapTable:
     area = _area(cursor)
-    count, = cursor.integers(1)
+    count = cursor.integer()
     if not 1 <= count <= 65536:
         raise DamagedError(f"expected 1 to 65536 entries in {cursor.what}, found {count}")
     return MapTable(area=area, table=cursor.take("u2", count), **head)
@@ -155,7 +158,7 @@ def _map_table(cursor: _Cursor, head: dict) -> MapTable:
 
 def _map_polynomial(cursor: _Cursor, head: dict) -> MapPolynomial:
     area = _area(cursor)
-    degree, = cursor.integers(1)
+    degree = cursor.integer()
     if degree > MAX_DEGREE:
         raise DamagedError(f"expected a degree of at most {MAX_DEGREE} in {cursor.what}, found {degree}")
     return MapPolynomial(area=area, coefficients=cursor.doubles(degree + 1), **head)

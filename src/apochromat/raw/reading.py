@@ -27,6 +27,17 @@ def read(path: str | Path) -> RawFrame:
         return check(replace(frame, path=str(path)))
 
 
+def load_decoder(path: str | Path) -> None:
+    """Import what will decode this file, so that child processes need not; RawError where there is no file to decode."""
+    with naming(path):
+        if _dng_directories(_contents(Path(path))):
+            import imagecodecs
+
+            imagecodecs.jpeg8_decode  # noqa: B018  (each codec loads at its first mention)
+        else:
+            import rawpy  # noqa: F401
+
+
 def _contents(path: Path) -> memoryview:
     """The file's bytes, mapped and not copied."""
     try:

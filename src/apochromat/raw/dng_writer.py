@@ -1,0 +1,245 @@
+"""A RAW frame to a DNG file that any RAW developer opens (Adobe DNG specification 1.7.1)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from apochromat.light.raw_frame import ColorProfile, Levels, RawFrame
+from apochromat.raw import opcodes
+from apochromat.raw.errors import RawError
+from apochromat.raw.segments import DEFLATE, JPEG, JPEG_XL, LOSSY_JPEG, UNCOMPRESSED
+from apochromat.raw.tags import Tag
+from apochromat.raw.tiff_writer import ASCII, BYTE, DOUBLE, LONG, RATIONAL, SHORT, SRATIONAL, UNDEFINED, Directory, tiff_bytes
+
+Compression = Literal["none", "deflate", "ljpeg", "jpegxl", "jpeg"]
+CODES = {"none": UNCOMPRESSED, "deflate": DEFLATE, "ljpeg": JPEG, "jpegxl": JPEG_XL, "jpeg": LOSSY_JPEG}
+CFA_PHOTOMETRIC, LINEAR_RAW = 32803, 34892
+TEXTS = {"make": Tag.Make, "model": Tag.Model, "software": Tag.Software, "artist": Tag.Artist, "copyright": Tag.Copyright}
+EXIF_TEXTS = {
+    "datetime": Tag.DateTimeOriginal,
+    "subsec": Tag.SubSecTimeOriginal,
+    "offset_time": Tag.OffsetTimeOriginal,
+    "serial": Tag.BodySerialNumber,
+    "lens_make": Tag.LensMake,
+    "lens": Tag.LensModel,
+}
+EXIF_NUMBERS = {"exposure_s": Tag.ExposureTime, "f_number": Tag.FNumber, "focal_mm": Tag.FocalLength}
+
+
+def write_dng(
+    frame: RawFrame, path: str | Path, *, compression: Compression = "ljpeg", tile: int = 0, bits: int = 0, overwrite: bool = False
+) -> Path:
+    """Write a frame as DNG and give the path back; the file appears whole or not at all.
+
+    compression: "none", "deflate", "ljpeg" (lossless JPEG, the default), "jpegxl" (lossless), all exact; "jpeg": 8-bit codes, lossy.
+    tile: side of square tiles in pixels (a multiple of 16); 0 writes one strip.
+    bits: bits per integer sample, 8 to 16; 0 means 16 (8 for "jpeg"). Floating-point frames are written as 32-bit floats, uncompressed
+    or deflated. Raises RawError where the frame and the wish do not fit, the file exists, or it cannot be written.
+    """
+    path = Path(path)
+    floating = frame.samples.dtype.kind == "f"
+    bits = 32 if floating else bits or (8 if compression == "jpeg" else 16)
+    _check_wish(path, frame, compression, bits, tile, overwrite)
+    directory = Directory(is_tiled=bool(tile))
+    _put_picture(directory, frame, compression, bits, tile)
+    _put_geometry(directory, frame)
+    _put_levels(directory, frame)
+    _put_profile(directory, frame.profile)
+    _put_opcodes(directory, frame)
+    _put_metadata(directory, frame)
+    _write_atomically(path, tiff_bytes(directory))
+    return path
+
+
+def _check_wish(path: Path, frame: RawFrame, compression: str, bits: int, tile: int, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise RawError(f"{path}: expected a new file name, found an existing file")
+    if compression not in CODES:
+        raise RawError(f"{path}: expected a compression among {', '.join(CODES)}, found {compression!r}")
+    if frame.samples.dtype.kind == "f":
+        if compression not in ("none", "deflate"):
+            raise RawError(f"{path}: expected compression none or deflate for floating-point samples, found {compression}")
+    elif not 8 <= bits <= 16 or (compression == "jpeg" and bits != 8) or int(frame.samples.max(initial=0)) >= 1 << bits:
+        raise RawError(f"{path}: expected samples that fit into {bits} bits, found {frame.samples.max(initial=0)}")
+    if tile < 0 or tile % 16:
+        raise RawError(f"{path}: expected a tile side that is a multiple of 16, found {tile}")
+
+
+def _put_picture(directory: Directory, frame: RawFrame, compression: str, bits: int, tile: int) -> None:
+    """The samples and the tags that say how they are stored."""
+    height, width = frame.samples.shape[:2]
+    planes = 1 if frame.samples.ndim == 2 else frame.samples.shape[2]
+    encode = _encoder(compression, bits, frame)
+    directory.segments = [encode(block) for block in _blocks(frame.samples, tile)]
+    directory.put(Tag.NewSubfileType, LONG, 0)
+    directory.put(Tag.ImageWidth, LONG, width)
+    directory.put(Tag.ImageLength, LONG, height)
+    directory.put(Tag.BitsPerSample, SHORT, [bits] * planes)
+    directory.put(Tag.Compression, SHORT, CODES[compression])
+    directory.put(Tag.PhotometricInterpretation, SHORT, CFA_PHOTOMETRIC if frame.is_mosaic else LINEAR_RAW)
+    directory.put(Tag.SamplesPerPixel, SHORT, planes)
+    directory.put(Tag.PlanarConfiguration, SHORT, 1)
+    directory.put(Tag.SampleFormat, SHORT, [3 if bits == 32 else 1] * planes)
+    for tag in (Tag.TileWidth, Tag.TileLength) if tile else ():
+        directory.put(tag, LONG, tile)
+    if not tile:
+        directory.put(Tag.RowsPerStrip, LONG, height)
+    modern, old = ((1, 7, 1, 0), (1, 7, 1, 0)) if compression == "jpegxl" else ((1, 4, 0, 0), (1, 4, 0, 0))
+    is_plain = compression in ("none", "ljpeg") and bits <= 16 and not frame.opcodes1 + frame.opcodes2 + frame.opcodes3
+    directory.put(Tag.DNGVersion, BYTE, bytes(modern))
+    directory.put(Tag.DNGBackwardVersion, BYTE, bytes((1, 1, 0, 0) if is_plain else old))
+
+
+def _blocks(samples: np.ndarray, tile: int) -> list[np.ndarray]:
+    """One strip, or tiles, those at the right and bottom filled up by repeating the last samples."""
+    if not tile:
+        return [samples]
+    height, width = samples.shape[:2]
+    fill = ((0, -height % tile), (0, -width % tile), *(((0, 0),) * (samples.ndim - 2)))
+    full = np.pad(samples, fill, mode="edge")
+    return [full[y : y + tile, x : x + tile] for y in range(0, height, tile) for x in range(0, width, tile)]
+
+
+def _encoder(compression: str, bits: int, frame: RawFrame) -> Callable[[np.ndarray], bytes]:
+    """A function from a block of samples to its stored bytes."""
+    if compression == "none":
+        return lambda block: _packed(block, bits)
+    if compression == "deflate":
+        return lambda block: zlib.compress(_packed(block, bits), 6)
+    import imagecodecs
+
+    if compression == "jpegxl":
+        return lambda block: imagecodecs.jpegxl_encode(_integers(block, bits), lossless=True, bitspersample=bits)
+    if compression == "jpeg":
+        return lambda block: imagecodecs.jpeg8_encode(_integers(block, 8), 95, subsampling="444")
+    return lambda block: imagecodecs.jpeg8_encode(_paired(_integers(block, bits), frame.is_mosaic), lossless=True, bitspersample=bits)
+
+
+def _integers(block: np.ndarray, bits: int) -> np.ndarray:
+    return np.ascontiguousarray(block, np.uint8 if bits == 8 else np.uint16)
+
+
+def _paired(block: np.ndarray, is_mosaic: bool) -> np.ndarray:
+    """A mosaic's columns as two components, so that each sample is predicted from one of its own colour."""
+    height, width = block.shape[:2]
+    return block.reshape(height, width // 2, 2) if is_mosaic and width % 2 == 0 else block
+
+
+def _packed(block: np.ndarray, bits: int) -> bytes:
+    """Uncompressed samples: whole bytes little-endian, odd depths packed from the most significant bit, rows on byte borders."""
+    if bits in (8, 16, 32):
+        return block.astype({8: "<u1", 16: "<u2", 32: "<f4"}[bits]).tobytes()
+    octets = block.astype(">u2").reshape(len(block), -1, 1).view(np.uint8)
+    return np.packbits(np.unpackbits(octets, axis=-1)[:, :, 16 - bits :].reshape(len(block), -1), axis=1).tobytes()
+
+
+def _put_geometry(directory: Directory, frame: RawFrame) -> None:
+    active, crop = frame.active, frame.crop
+    directory.put(Tag.Orientation, SHORT, frame.orientation)
+    directory.put(Tag.ActiveArea, LONG, [active.top, active.left, active.bottom, active.right])
+    directory.put(Tag.DefaultCropOrigin, LONG, [crop.left, crop.top])
+    directory.put(Tag.DefaultCropSize, LONG, [crop.width, crop.height])
+    directory.put(Tag.DefaultScale, RATIONAL, frame.scale)
+    if frame.is_mosaic:
+        directory.put(Tag.CFARepeatPatternDim, SHORT, [2, 2])
+        directory.put(Tag.CFAPattern, BYTE, bytes("RGB".index(letter) for letter in frame.cfa))
+        directory.put(Tag.CFAPlaneColor, BYTE, bytes((0, 1, 2)))
+        directory.put(Tag.CFALayout, SHORT, 1)
+
+
+def _put_levels(directory: Directory, frame: RawFrame) -> None:
+    levels: Levels = frame.levels
+    directory.put(Tag.BlackLevelRepeatDim, SHORT, levels.black.shape[:2])
+    directory.put(Tag.BlackLevel, RATIONAL, levels.black.ravel())
+    # A mosaic has one sample plane and so one WhiteLevel; where positions differ, all four are given for those who read them.
+    equal = frame.is_mosaic and np.ptp(levels.white) == 0
+    directory.put(Tag.WhiteLevel, LONG if np.all(levels.white == np.rint(levels.white)) else RATIONAL, levels.white[: 1 if equal else None])
+    for tag, deltas in ((Tag.BlackLevelDeltaH, levels.delta_h), (Tag.BlackLevelDeltaV, levels.delta_v)):
+        if deltas is not None:
+            directory.put(tag, SRATIONAL, deltas)
+    if levels.table is not None:
+        directory.put(Tag.LinearizationTable, SHORT, levels.table)
+
+
+def _put_profile(directory: Directory, profile: ColorProfile) -> None:
+    tags = (
+        (Tag.CalibrationIlluminant1, Tag.ColorMatrix1, Tag.ForwardMatrix1, Tag.CameraCalibration1),
+        (Tag.CalibrationIlluminant2, Tag.ColorMatrix2, Tag.ForwardMatrix2, Tag.CameraCalibration2),
+    )
+    for (illuminant, color, forward, camera), calibration in zip(tags, profile.calibrations, strict=False):
+        directory.put(illuminant, SHORT, calibration.illuminant)
+        directory.put(color, SRATIONAL, calibration.color_matrix.ravel())
+        for tag, matrix in ((forward, calibration.forward_matrix), (camera, calibration.camera_calibration)):
+            if matrix is not None:
+                directory.put(tag, SRATIONAL, matrix.ravel())
+    directory.put(Tag.AnalogBalance, RATIONAL, profile.analog_balance)
+    if profile.as_shot_neutral is not None:
+        directory.put(Tag.AsShotNeutral, RATIONAL, profile.as_shot_neutral)
+    elif profile.as_shot_xy is not None:
+        directory.put(Tag.AsShotWhiteXY, RATIONAL, profile.as_shot_xy)
+
+
+def _put_opcodes(directory: Directory, frame: RawFrame) -> None:
+    directory.put(Tag.BaselineExposure, SRATIONAL, frame.baseline_exposure_ev)
+    if frame.noise is not None:
+        directory.put(Tag.NoiseProfile, DOUBLE, np.stack([frame.noise.scale, frame.noise.offset], axis=1).ravel())
+    for tag, ops in ((Tag.OpcodeList1, frame.opcodes1), (Tag.OpcodeList2, frame.opcodes2), (Tag.OpcodeList3, frame.opcodes3)):
+        if ops:
+            directory.put(tag, UNDEFINED, opcodes.pack(ops))
+
+
+def _put_metadata(directory: Directory, frame: RawFrame) -> None:
+    """Camera and shot: the main directory, EXIF, and GPS as it was read."""
+    facts = frame.metadata
+    directory.put(Tag.UniqueCameraModel, ASCII, " ".join(facts[k] for k in ("make", "model") if k in facts) or "Unknown camera")
+    exif, gps = Directory(), Directory()
+    for target, texts in ((directory, {**TEXTS, "description": Tag.ImageDescription}), (exif, EXIF_TEXTS)):
+        for key, tag in texts.items():
+            if key in facts:
+                target.put(tag, ASCII, facts[key])
+    for key, tag in EXIF_NUMBERS.items():
+        if key in facts:
+            exif.put(tag, RATIONAL, facts[key])
+    for key, tag in (("iso", Tag.ISOSpeedRatings), ("focal_35_mm", Tag.FocalLengthIn35mmFilm)):
+        if key in facts:
+            exif.put(tag, SHORT, min(round(facts[key]), 65535))
+    for number, value in facts.get("gps", {}).items():
+        gps.fields[number] = _gps_field(number, value)
+    for pointer, child in ((Tag.ExifIFD, exif), (Tag.GPSInfo, gps)):
+        if child.fields:
+            directory.children[pointer] = [child]
+
+
+def _gps_field(number: int, value: Any) -> tuple[int, Any]:
+    """A GPS entry in the type EXIF gives it: version and altitude reference are BYTE."""
+    if isinstance(value, bytes):
+        return (BYTE if number in (0, 5) else UNDEFINED), value
+    return (ASCII, value) if isinstance(value, str) else (RATIONAL, np.atleast_1d(value))
+
+
+def _write_atomically(path: Path, blocks: list[bytes]) -> None:
+    """All blocks under a temporary name beside the target, then renamed."""
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = file.name
+            file.writelines(blocks)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise RawError(f"{path}: expected a place to write to, found none ({error.strerror})") from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                os.unlink(temporary)
