@@ -7,40 +7,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any
 
 from apochromat import __version__
-from apochromat.picture.directory import ASCII, BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Directory, Entry, structure
+from apochromat.raw.tags import Tag
+from apochromat.raw.tiff_writer import ASCII, BYTE, LONG, RATIONAL, SHORT, UNDEFINED, Directory, tiff_bytes
 
-ORIENTATION, EXIF_IFD, GPS_IFD = 0x0112, 0x8769, 0x8825
 TEXT_LIMIT, GPS_LIMIT = 2000, 200  # bytes a value; a segment of a JPEG holds 64 kB in all
 GPS_TAGS = range(32)
 GPS_NUMBERS = {5: BYTE, 30: SHORT}  # GPS tags whose number is not a rational: AltitudeRef, Differential
-GPS_VERSION = Entry(BYTE, bytes((2, 3, 0, 0)))
+GPS_VERSION = (BYTE, bytes((2, 3, 0, 0)))
+
+Entry = tuple[int, Any]  # field type and value, as Directory.fields holds them
 
 
 def text(value: Any, limit: int = TEXT_LIMIT) -> Entry:
     """UTF-8 (which EXIF readers take for ASCII where it is), without control characters."""
     printable = "".join(c for c in str(value) if c.isprintable()).strip()
-    return Entry(ASCII, printable.encode(errors="replace")[:limit].decode(errors="ignore").encode())
+    return ASCII, printable.encode(errors="replace")[:limit].decode(errors="ignore")
 
 
 def rational(*values: Any) -> Entry:
-    """Numbers from 0 up as fractions with small terms, 1/250 for 0.004; ValueError if EXIF cannot hold one."""
-    return Entry(RATIONAL, tuple(map(_fraction, values)))
+    """Numbers from 0 up; ValueError if EXIF cannot hold one."""
+    if not all(math.isfinite(value) and 0 <= value < 2**32 for value in values):
+        raise ValueError(f"expected numbers from 0 to 4e9, found {values}")
+    return RATIONAL, values
 
 
 def short(value: Any) -> Entry:
     """A whole number 0..65535, larger ones saturated as EXIF asks for ISO speeds."""
-    return Entry(SHORT, min(max(round(float(value)), 0), 65535))
-
-
-def _fraction(value: Any) -> tuple[int, int]:
-    number = float(value)
-    if not (math.isfinite(number) and 0 <= number < 4e9):
-        raise ValueError(f"expected a number from 0 to 4e9, found {value}")
-    return Fraction(number).limit_denominator(min(1_000_000, int(4e9 / max(1.0, number)))).as_integer_ratio()
+    return SHORT, [min(max(round(value), 0), 65535)]
 
 
 # Key of RawFrame.metadata -> tag and the form in which it is written.
@@ -76,17 +72,20 @@ class Exif:
     """
 
     def __init__(self, metadata: Mapping[str, Any], shape: tuple[int, ...], space: str) -> None:
-        resolution = {0x011A: rational(72), 0x011B: rational(72), 0x0128: short(2)}
-        shot = {0x9000: Entry(UNDEFINED, b"0232"), 0x9101: Entry(UNDEFINED, b"\1\2\3\0"), 0xA000: Entry(UNDEFINED, b"0100")}
-        picture = {0xA001: short(1 if space == "srgb" else 0xFFFF), 0xA002: Entry(LONG, shape[1]), 0xA003: Entry(LONG, shape[0])}
-        own = {ORIENTATION: short(1), 0x0131: text(f"apochromat {__version__}"), 0x0213: short(1), **resolution}
-        self.main: dict[int, Entry | Directory] = {**own, **_taken(metadata, MAIN), EXIF_IFD: {**shot, **picture, **_taken(metadata, SHOT)}}
-        if place := _place(metadata.get("gps") or {}):
-            self.main[GPS_IFD] = place
+        own = {Tag.Orientation: short(1), 0x011A: rational(72), 0x011B: rational(72), 0x0128: short(2), 0x0213: short(1)}
+        shot = {0x9000: (UNDEFINED, b"0232"), 0x9101: (UNDEFINED, b"\1\2\3\0"), 0xA000: (UNDEFINED, b"0100")}
+        picture = {0xA001: short(1 if space == "srgb" else 0xFFFF), 0xA002: (LONG, [shape[1]]), 0xA003: (LONG, [shape[0]])}
+        self.main = {**own, Tag.Software: text(f"apochromat {__version__}"), **_taken(metadata, MAIN)}
+        self.shot = {**shot, **picture, **_taken(metadata, SHOT)}
+        self.place = _place(metadata.get("gps") or {})
 
-    def tiff(self, tags: Directory | None = None, without: tuple[int, ...] = ()) -> bytes:
+    def tiff(self, tags: Mapping[int, Entry] | None = None, without: tuple[int, ...] = ()) -> bytes:
         """The directories as a TIFF without pixels, which is how every format embeds EXIF; `tags` join the first one."""
-        return structure({tag: entry for tag, entry in {**self.main, **(tags or {})}.items() if tag not in without})
+        fields = {tag: entry for tag, entry in {**self.main, **(tags or {})}.items() if tag not in without}
+        children = {Tag.ExifIFD: [Directory(self.shot)]}
+        if self.place:
+            children[Tag.GPSInfo] = [Directory(self.place)]
+        return b"".join(tiff_bytes(Directory(fields, children)))
 
 
 def _taken(metadata: Mapping[str, Any], table: Table) -> dict[int, Entry]:
@@ -118,7 +117,7 @@ def _gps_entry(tag: int, value: Any) -> Entry:
     if isinstance(value, str):
         return text(value, GPS_LIMIT)
     if isinstance(value, bytes):
-        return Entry(BYTE if tag in (0, 5) else UNDEFINED, value[:GPS_LIMIT])
+        return BYTE if tag in (0, 5) else UNDEFINED, value[:GPS_LIMIT]
     if tag in GPS_NUMBERS:
-        return Entry(BYTE, bytes((int(value),))) if GPS_NUMBERS[tag] == BYTE else short(value)
+        return (BYTE, bytes((int(value),))) if GPS_NUMBERS[tag] == BYTE else short(value)
     return rational(*(value if isinstance(value, tuple) else (value,)))

@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from apochromat.picture.exif import ORIENTATION
 from apochromat.picture.format import Format, Labels
+from apochromat.raw.tags import Tag
 
 SPEED = 8  # of 0 (smallest file) to 10: about 0.5 s/MP of one core
 
@@ -20,7 +20,7 @@ def encode(pixels: np.ndarray, labels: Labels, quality: int, file: BinaryIO) -> 
     options = {
         "subsampling": "4:4:4",
         "speed": SPEED,
-        "exif": labels.exif.tiff(without=(ORIENTATION,)),
+        "exif": labels.exif.tiff(without=(Tag.Orientation,)),
         "xmp": labels.xmp,
         "icc_profile": labels.icc,
     }

@@ -9,24 +9,26 @@ from typing import BinaryIO
 
 import numpy as np
 
-from apochromat.picture.directory import BYTE, LONG, SHORT, UNDEFINED, Entry
 from apochromat.picture.errors import PictureError
+from apochromat.picture.exif import Entry
 from apochromat.picture.format import Format, Labels
+from apochromat.raw.tags import Tag
+from apochromat.raw.tiff_writer import BYTE, LONG, SHORT, UNDEFINED
 
 LARGEST = 2**32 - 2**20  # bytes of pixels: offsets have 32 bits
-STRIP_OFFSETS = 273
+XMP, ICC = 700, 34675
 
 
 def encode(pixels: np.ndarray, labels: Labels, quality: int, file: BinaryIO) -> None:
     """Write (H, W, 3) or (H, W) uint8, uint16 or float32; `quality` has no meaning here."""
     if pixels.nbytes > LARGEST:
         raise PictureError(f"TIFF holds at most {LARGEST} bytes of pixels, found {pixels.nbytes}")
-    tags = _image_tags(pixels) | {700: Entry(BYTE, labels.xmp)}
+    tags = _image_tags(pixels) | {XMP: (BYTE, labels.xmp)}
     if labels.icc:
-        tags[34675] = Entry(UNDEFINED, labels.icc)
+        tags[ICC] = (UNDEFINED, labels.icc)
     # The strip begins where the directories end, wherever that is said to be.
     start = len(labels.exif.tiff(tags))
-    file.write(labels.exif.tiff(tags | {STRIP_OFFSETS: Entry(LONG, start)}))
+    file.write(labels.exif.tiff(tags | {Tag.StripOffsets: (LONG, [start])}))
     file.write(memoryview(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))).cast("B"))
 
 
@@ -34,16 +36,16 @@ def _image_tags(pixels: np.ndarray) -> dict[int, Entry]:
     """Size, depth and layout of the picture; the place of its strip is left 0."""
     height, width, samples = (*pixels.shape, 1)[:3]
     return {
-        256: Entry(LONG, width),
-        257: Entry(LONG, height),
-        258: Entry(SHORT, (8 * pixels.itemsize,) * samples),
-        259: Entry(SHORT, 1),  # no compression
-        262: Entry(SHORT, 1 if samples == 1 else 2),  # black is zero, or RGB
-        STRIP_OFFSETS: Entry(LONG, 0),
-        277: Entry(SHORT, samples),
-        278: Entry(LONG, height),
-        279: Entry(LONG, pixels.nbytes),
-        339: Entry(SHORT, (3 if pixels.dtype.kind == "f" else 1,) * samples),
+        Tag.ImageWidth: (LONG, [width]),
+        Tag.ImageLength: (LONG, [height]),
+        Tag.BitsPerSample: (SHORT, [8 * pixels.itemsize] * samples),
+        Tag.Compression: (SHORT, [1]),  # none
+        Tag.PhotometricInterpretation: (SHORT, [1 if samples == 1 else 2]),  # black is zero, or RGB
+        Tag.StripOffsets: (LONG, [0]),
+        Tag.SamplesPerPixel: (SHORT, [samples]),
+        Tag.RowsPerStrip: (LONG, [height]),
+        Tag.StripByteCounts: (LONG, [pixels.nbytes]),
+        Tag.SampleFormat: (SHORT, [3 if pixels.dtype.kind == "f" else 1] * samples),
     }
 
 
