@@ -55,7 +55,7 @@ def codes(pixels: np.ndarray, depth: int) -> np.ndarray:
 
     Pixels that have the wanted depth already are returned as they are, not copied.
     """
-    target = {8: np.dtype(np.uint8), 16: np.dtype(np.uint16), 32: np.dtype(np.float32)}[depth]
+    target = np.dtype({8: "u1", 16: "u2", 32: "f4"}[depth])
     if pixels.dtype == target:
         return pixels
     if pixels.dtype.kind == "f":

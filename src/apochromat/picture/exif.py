@@ -82,7 +82,7 @@ class Exif:
     def tiff(self, tags: Mapping[int, Entry] | None = None, without: tuple[int, ...] = ()) -> bytes:
         """The directories as a TIFF without pixels, which is how every format embeds EXIF; `tags` join the first one."""
         fields = {tag: entry for tag, entry in {**self.main, **(tags or {})}.items() if tag not in without}
-        children = {Tag.ExifIFD: [Directory(self.shot)]}
+        children: dict[int, list[Directory]] = {Tag.ExifIFD: [Directory(self.shot)]}
         if self.place:
             children[Tag.GPSInfo] = [Directory(self.place)]
         return b"".join(tiff_bytes(Directory(fields, children)))

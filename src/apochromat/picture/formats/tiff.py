@@ -29,7 +29,7 @@ def encode(pixels: np.ndarray, labels: Labels, quality: int, file: BinaryIO) -> 
     # The strip begins where the directories end, wherever that is said to be.
     start = len(labels.exif.tiff(tags))
     file.write(labels.exif.tiff(tags | {Tag.StripOffsets: (LONG, [start])}))
-    file.write(memoryview(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))).cast("B"))
+    file.write(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).data.cast("B"))
 
 
 def _image_tags(pixels: np.ndarray) -> dict[int, Entry]:
