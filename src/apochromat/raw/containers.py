@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from apochromat.raw import metadata as exif
-from apochromat.raw.errors import RawError
+from apochromat.raw.errors import DamagedError, RawError
+from apochromat.raw.tags import Tag
 from apochromat.raw.tiff import Ifd, byte_order, first_directory, read_directories, read_directory
 
 TIFF_RELATIVES = (42, 0x4F52, 0x5352, 0x55)  # plain; Olympus "RO" and "RS"; Panasonic RW2
@@ -49,6 +51,51 @@ def is_rotated_fuji(data: memoryview) -> bool:
     except (struct.error, IndexError):
         pass
     return False
+
+
+def check_complete(data: memoryview) -> None:
+    """DamagedError where a format whose lengths are known here says that it goes on after the end of the file.
+
+    LibRaw fills the missing part of a cut file with zeros and says nothing.
+    """
+    end = max(_tiff_end(data), _raf_end(data), _cr3_end(data))
+    if bytes(data[6:14]) == CIFF_MARK and not _has_ciff_directory(data):
+        raise DamagedError("expected a CRW file's directory at its end, found none")
+    if end > len(data):
+        raise DamagedError(f"expected a file of at least {end} bytes, found its end after {len(data)}")
+
+
+def _tiff_end(data: memoryview) -> int:
+    """Where the last strip or tile of a TIFF file ends; 0 where its directories cannot be followed."""
+    end = 0
+    with suppress(RawError):
+        for ifd in read_directories(data):
+            for each in (ifd, *ifd.subs):
+                for place, size in ((Tag.StripOffsets, Tag.StripByteCounts), (Tag.TileOffsets, Tag.TileByteCounts)):
+                    offsets, counts = each.numbers(place), each.numbers(size)
+                    if offsets is not None and counts is not None and len(offsets) == len(counts) > 0:
+                        end = max(end, int((offsets + counts).max()))
+    return end
+
+
+def _raf_end(data: memoryview) -> int:
+    """Where the RAW block of a RAF file ends."""
+    if bytes(data[:16]) != RAF_MARK or len(data) < 108:
+        return 0
+    offset, size = struct.unpack_from(">II", data, 100)
+    return offset + size
+
+
+def _cr3_end(data: memoryview) -> int:
+    """Where the last box of a CR3 file ends."""
+    at = 0
+    while bytes(data[4:12]) == b"ftypcrx " and at + 16 <= len(data):
+        size = struct.unpack_from(">I", data, at)[0]
+        size = struct.unpack_from(">Q", data, at + 8)[0] if size == 1 else size
+        if size < 8:
+            break
+        at += size
+    return at
 
 
 def _tiff(data: memoryview) -> dict[str, Any]:
@@ -100,6 +147,15 @@ def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
             return
         yield kind, data[at + head : end]
         at = end
+
+
+def _has_ciff_directory(data: memoryview) -> bool:
+    order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]), "<")
+    table = struct.unpack_from(order + "I", data, len(data) - 4)[0]
+    start = struct.unpack_from(order + "I", data, 2)[0]
+    if start + table + 6 > len(data):
+        return False
+    return start + table + 2 + 10 * struct.unpack_from(order + "H", data, start + table)[0] <= len(data)
 
 
 def _ciff(data: memoryview) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from apochromat.light.raw_frame import ColorProfile, Levels, RawFrame
 from apochromat.raw import opcodes
-from apochromat.raw.errors import RawError
+from apochromat.raw.errors import RawError, naming
 from apochromat.raw.segments import DEFLATE, JPEG, JPEG_XL, LOSSY_JPEG, UNCOMPRESSED
 from apochromat.raw.tags import Tag
 from apochromat.raw.tiff_writer import ASCII, BYTE, DOUBLE, LONG, RATIONAL, SHORT, SRATIONAL, UNDEFINED, Directory, tiff_bytes
@@ -39,45 +39,51 @@ def write_dng(
 ) -> Path:
     """Write a frame as DNG and give the path back; the file appears whole or not at all.
 
-    compression: "none", "deflate", "ljpeg" (lossless JPEG, the default), "jpegxl" (lossless), all exact; "jpeg": 8-bit codes, lossy.
+    compression: "none", "ljpeg" (lossless JPEG, the default) and "jpegxl" (lossless) are exact; "jpeg" is lossy, for 8-bit codes.
+        Floating-point frames are written as 32-bit floats, "none" or "deflate": DNG knows no other way.
     tile: side of square tiles in pixels (a multiple of 16); 0 writes one strip.
-    bits: bits per integer sample, 8 to 16; 0 means 16 (8 for "jpeg"). Floating-point frames are written as 32-bit floats, uncompressed
-    or deflated. Raises RawError where the frame and the wish do not fit, the file exists, or it cannot be written.
+    bits: bits per integer sample, 8 to 16; 0 means 16 (8 for "jpeg").
+    Raises RawError where the frame and the wish do not fit, the file exists, or it cannot be written.
     """
     path = Path(path)
-    floating = frame.samples.dtype.kind == "f"
-    bits = 32 if floating else bits or (8 if compression == "jpeg" else 16)
-    _check_wish(path, frame, compression, bits, tile, overwrite)
-    directory = Directory(is_tiled=bool(tile))
-    _put_picture(directory, frame, compression, bits, tile)
-    _put_geometry(directory, frame)
-    _put_levels(directory, frame)
-    _put_profile(directory, frame.profile)
-    _put_opcodes(directory, frame)
-    _put_metadata(directory, frame)
-    _write_atomically(path, tiff_bytes(directory))
+    with naming(path):
+        if path.exists() and not overwrite:
+            raise RawError("expected a new file name, found an existing file")
+        write_blocks(path, tiff_bytes(dng_directory(frame, compression, tile, bits)))
     return path
 
 
-def _check_wish(path: Path, frame: RawFrame, compression: str, bits: int, tile: int, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise RawError(f"{path}: expected a new file name, found an existing file")
+def dng_directory(frame: RawFrame, compression: Compression, tile: int = 0, bits: int = 0) -> Directory:
+    """The one directory of a frame's DNG, before it is laid out in a file; arguments as of `write_dng`."""
+    bits = 32 if frame.samples.dtype.kind == "f" else bits or (8 if compression == "jpeg" else 16)
+    _check_wish(frame, compression, bits, tile)
+    directory = Directory(is_tiled=bool(tile))
+    _put_picture(directory, frame, compression, bits, tile)
+    _put_geometry(directory, frame)
+    _put_levels(directory, frame.levels, frame.is_mosaic)
+    _put_profile(directory, frame.profile)
+    _put_opcodes(directory, frame)
+    _put_metadata(directory, frame)
+    return directory
+
+
+def _check_wish(frame: RawFrame, compression: str, bits: int, tile: int) -> None:
     if compression not in CODES:
-        raise RawError(f"{path}: expected a compression among {', '.join(CODES)}, found {compression!r}")
-    if frame.samples.dtype.kind == "f":
-        if compression not in ("none", "deflate"):
-            raise RawError(f"{path}: expected compression none or deflate for floating-point samples, found {compression}")
-    elif not 8 <= bits <= 16 or (compression == "jpeg" and bits != 8) or int(frame.samples.max(initial=0)) >= 1 << bits:
-        raise RawError(f"{path}: expected samples that fit into {bits} bits, found {frame.samples.max(initial=0)}")
+        raise RawError(f"expected a compression among {', '.join(CODES)}, found {compression!r}")
+    suited = ("none", "deflate") if bits == 32 else ("none", "ljpeg", "jpegxl", "jpeg")
+    if compression not in suited:
+        raise RawError(f"expected compression {' or '.join(suited)} for {frame.samples.dtype} samples, found {compression}")
+    if bits != 32 and (not 8 <= bits <= 16 or (compression == "jpeg" and bits != 8) or int(frame.samples.max(initial=0)) >= 1 << bits):
+        raise RawError(f"expected samples that fit into {bits} bits, found {frame.samples.max(initial=0)}")
     if tile < 0 or tile % 16:
-        raise RawError(f"{path}: expected a tile side that is a multiple of 16, found {tile}")
+        raise RawError(f"expected a tile side that is a multiple of 16, found {tile}")
 
 
 def _put_picture(directory: Directory, frame: RawFrame, compression: str, bits: int, tile: int) -> None:
     """The samples and the tags that say how they are stored."""
     height, width = frame.samples.shape[:2]
     planes = 1 if frame.samples.ndim == 2 else frame.samples.shape[2]
-    encode = _encoder(compression, bits, frame)
+    encode = _encoder(compression, bits, frame.is_mosaic)
     directory.segments = [encode(block) for block in _blocks(frame.samples, tile)]
     directory.put(Tag.NewSubfileType, LONG, 0)
     directory.put(Tag.ImageWidth, LONG, width)
@@ -88,14 +94,16 @@ def _put_picture(directory: Directory, frame: RawFrame, compression: str, bits: 
     directory.put(Tag.SamplesPerPixel, SHORT, planes)
     directory.put(Tag.PlanarConfiguration, SHORT, 1)
     directory.put(Tag.SampleFormat, SHORT, [3 if bits == 32 else 1] * planes)
+    if compression == "deflate":
+        directory.put(Tag.Predictor, SHORT, 3)
     for tag in (Tag.TileWidth, Tag.TileLength) if tile else ():
         directory.put(tag, LONG, tile)
     if not tile:
         directory.put(Tag.RowsPerStrip, LONG, height)
-    modern, old = ((1, 7, 1, 0), (1, 7, 1, 0)) if compression == "jpegxl" else ((1, 4, 0, 0), (1, 4, 0, 0))
     is_plain = compression in ("none", "ljpeg") and bits <= 16 and not frame.opcodes1 + frame.opcodes2 + frame.opcodes3
-    directory.put(Tag.DNGVersion, BYTE, bytes(modern))
-    directory.put(Tag.DNGBackwardVersion, BYTE, bytes((1, 1, 0, 0) if is_plain else old))
+    version = (1, 7, 1, 0) if compression == "jpegxl" else (1, 4, 0, 0)
+    directory.put(Tag.DNGVersion, BYTE, bytes(version))
+    directory.put(Tag.DNGBackwardVersion, BYTE, bytes((1, 1, 0, 0) if is_plain else version))
 
 
 def _blocks(samples: np.ndarray, tile: int) -> list[np.ndarray]:
@@ -108,19 +116,19 @@ def _blocks(samples: np.ndarray, tile: int) -> list[np.ndarray]:
     return [full[y : y + tile, x : x + tile] for y in range(0, height, tile) for x in range(0, width, tile)]
 
 
-def _encoder(compression: str, bits: int, frame: RawFrame) -> Callable[[np.ndarray], bytes]:
+def _encoder(compression: str, bits: int, is_mosaic: bool) -> Callable[[np.ndarray], bytes]:
     """A function from a block of samples to its stored bytes."""
     if compression == "none":
         return lambda block: _packed(block, bits)
     if compression == "deflate":
-        return lambda block: zlib.compress(_packed(block, bits), 6)
+        return lambda block: zlib.compress(_differenced(block), 6)
     import imagecodecs
 
     if compression == "jpegxl":
         return lambda block: imagecodecs.jpegxl_encode(_integers(block, bits), lossless=True, bitspersample=bits)
     if compression == "jpeg":
         return lambda block: imagecodecs.jpeg8_encode(_integers(block, 8), 95, subsampling="444")
-    return lambda block: imagecodecs.jpeg8_encode(_paired(_integers(block, bits), frame.is_mosaic), lossless=True, bitspersample=bits)
+    return lambda block: imagecodecs.jpeg8_encode(_paired(_integers(block, bits), is_mosaic), lossless=True, bitspersample=bits)
 
 
 def _integers(block: np.ndarray, bits: int) -> np.ndarray:
@@ -141,6 +149,13 @@ def _packed(block: np.ndarray, bits: int) -> bytes:
     return np.packbits(np.unpackbits(octets, axis=-1)[:, :, 16 - bits :].reshape(len(block), -1), axis=1).tobytes()
 
 
+def _differenced(block: np.ndarray) -> bytes:
+    """32-bit floats as rows of byte planes, most significant first, each byte less the one before it (TIFF predictor 3)."""
+    planes = 1 if block.ndim == 2 else block.shape[2]
+    octets = np.ascontiguousarray(block, ">f4").view(np.uint8).reshape(len(block), -1, 4).transpose(0, 2, 1).reshape(len(block), -1)
+    return np.concatenate([octets[:, :planes], octets[:, planes:] - octets[:, :-planes]], axis=1).tobytes()
+
+
 def _put_geometry(directory: Directory, frame: RawFrame) -> None:
     active, crop = frame.active, frame.crop
     directory.put(Tag.Orientation, SHORT, frame.orientation)
@@ -155,13 +170,12 @@ def _put_geometry(directory: Directory, frame: RawFrame) -> None:
         directory.put(Tag.CFALayout, SHORT, 1)
 
 
-def _put_levels(directory: Directory, frame: RawFrame) -> None:
-    levels: Levels = frame.levels
+def _put_levels(directory: Directory, levels: Levels, is_mosaic: bool) -> None:
     directory.put(Tag.BlackLevelRepeatDim, SHORT, levels.black.shape[:2])
     directory.put(Tag.BlackLevel, RATIONAL, levels.black.ravel())
     # A mosaic has one sample plane and so one WhiteLevel; where positions differ, all four are given for those who read them.
-    equal = frame.is_mosaic and np.ptp(levels.white) == 0
-    directory.put(Tag.WhiteLevel, LONG if np.all(levels.white == np.rint(levels.white)) else RATIONAL, levels.white[: 1 if equal else None])
+    white = levels.white[:1] if is_mosaic and np.ptp(levels.white) == 0 else levels.white
+    directory.put(Tag.WhiteLevel, LONG if np.all(white == np.rint(white)) else RATIONAL, white)
     for tag, deltas in ((Tag.BlackLevelDeltaH, levels.delta_h), (Tag.BlackLevelDeltaV, levels.delta_v)):
         if deltas is not None:
             directory.put(tag, SRATIONAL, deltas)
@@ -225,7 +239,7 @@ def _gps_field(number: int, value: Any) -> tuple[int, Any]:
     return (ASCII, value) if isinstance(value, str) else (RATIONAL, np.atleast_1d(value))
 
 
-def _write_atomically(path: Path, blocks: list[bytes]) -> None:
+def write_blocks(path: Path, blocks: list[bytes]) -> None:
     """All blocks under a temporary name beside the target, then renamed."""
     temporary = None
     try:
@@ -238,7 +252,7 @@ def _write_atomically(path: Path, blocks: list[bytes]) -> None:
         os.replace(temporary, path)
         temporary = None
     except OSError as error:
-        raise RawError(f"{path}: expected a place to write to, found none ({error.strerror})") from error
+        raise RawError(f"expected a place to write to, found none ({error.strerror})") from error
     finally:
         if temporary is not None:
             with suppress(OSError):

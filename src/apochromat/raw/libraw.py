@@ -36,6 +36,7 @@ def read(path: Path, data: memoryview) -> RawFrame:
     """The RAW frame of a file that is not a DNG."""
     if containers.is_rotated_fuji(data):
         raise UnsupportedError("expected a mosaic in rows and columns, found a Super CCD's, turned by 45 degrees")
+    containers.check_complete(data)
     with _opened(path) as raw:
         frame = _facts(raw, containers.metadata(data))
         if raw.raw_pattern is not None and raw.raw_pattern.shape == (6, 6):

@@ -173,7 +173,7 @@ def _decode_jpeg(data: memoryview, layout: Layout, shape: tuple[int, int, int]) 
     _check_jpeg_end(data)
     try:
         pixels = imagecodecs.jpeg8_decode(data)
-    except imagecodecs.Jpeg8Error as error:
+    except (RuntimeError, ValueError) as error:
         raise DecodeError(f"expected JPEG data, found an error in it ({error})") from error
     return pixels.reshape(shape).astype(np.uint16, copy=False)
 
@@ -204,7 +204,7 @@ def _decode_jpeg_xl(data: memoryview, layout: Layout, shape: tuple[int, int, int
     out = np.empty(shape if shape[2] > 1 else shape[:2], np.uint8 if layout.bits == 8 else np.uint16)
     try:
         return imagecodecs.jpegxl_decode(data, numthreads=1, out=out).reshape(shape).astype(np.uint16, copy=False)
-    except (imagecodecs.JpegxlError, ValueError) as error:
+    except (RuntimeError, ValueError) as error:
         raise DecodeError(f"expected JPEG XL data of {shape[1]} x {shape[0]} x {shape[2]}, found an error in it ({error})") from error
 
 
