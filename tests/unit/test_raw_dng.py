@@ -151,7 +151,7 @@ def test_a_preview_before_the_raw_picture_is_passed_over(tmp_path):
 
 def test_pixels_deflated_with_integer_predictors_are_read(tmp_path):
     frame = samsung_like()
-    height, width = frame.samples.shape
+    width = frame.samples.shape[1]
     for predictor, back in ((1, 0), (2, 1), (34892, 2), (34893, 4)):
         stored = frame.samples.copy()
         stored[:, back:] -= frame.samples[:, : width - back] if back else np.zeros_like(stored)

@@ -85,11 +85,11 @@ class _Tags:
 
 
 def _exactly(ifd: Ifd, tag: Tag, count: int, default: tuple[float, ...]) -> np.ndarray:
-    """Exactly `count` finite values of a tag, or its default."""
+    """Exactly `count` plausible values of a tag, or its default."""
     values = ifd.numbers(tag)
     if values is None:
         return np.asarray(default, np.float64)
-    if len(values) != count or not np.all(np.isfinite(values)):
+    if len(values) != count or not np.all(np.abs(values) < 1e9):
         raise DamagedError(f"expected {count} finite numbers in {tag.name}, found {_brief(values)}")
     return values
 
@@ -108,7 +108,11 @@ def _pattern(raw: Ifd, layout: Layout) -> str:
     codes = raw.numbers(Tag.CFAPattern)
     if codes is None or not 0 < rows * cols == len(codes):
         raise DamagedError(f"expected a CFAPattern of {rows} x {cols} colours, found {'none' if codes is None else len(codes)}")
-    if tuple(_exactly(raw, Tag.CFAPlaneColor, 3, (0, 1, 2))) != (0, 1, 2) or raw.integer(Tag.CFALayout, 1) != 1 or codes.max() > 2:
+    if (
+        tuple(_exactly(raw, Tag.CFAPlaneColor, 3, (0, 1, 2))) != (0, 1, 2)
+        or raw.integer(Tag.CFALayout, 1) != 1
+        or not set(codes) <= {0, 1, 2}
+    ):
         raise UnsupportedError("expected a rectangular mosaic of red, green and blue, found other colours or a staggered layout")
     pattern = "".join("RGB"[int(code)] for code in codes)
     if pattern not in BAYER and (rows, cols) != (6, 6):

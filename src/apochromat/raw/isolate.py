@@ -10,6 +10,7 @@ Do not call LibRaw in this process before: OpenMP's threads do not survive a for
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import mmap
 import os
 import pickle
@@ -72,6 +73,7 @@ def _limit(timeout_s: float, memory_bytes: int) -> None:
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(what, (limit, limit))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.disable()
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)

@@ -71,13 +71,18 @@ def read_layout(ifd: Ifd) -> Layout:
         tile_height=ifd.integer(Tag.TileLength, 0) if is_tiled else min(ifd.integer(Tag.RowsPerStrip, height), height),
         tile_width=ifd.integer(Tag.TileWidth, 0) if is_tiled else width,
         is_tiled=is_tiled,
-        offsets=offsets.astype(np.int64),
-        counts=counts.astype(np.int64),
+        offsets=_whole(offsets),
+        counts=_whole(counts),
         interleave=(ifd.integer(Tag.RowInterleaveFactor, 1), ifd.integer(Tag.ColumnInterleaveFactor, 1)),
     )
     _check_kind(layout, ifd)
     _check_segments(layout, len(ifd.data))
     return layout
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    """Whole numbers; -1 for what is none."""
+    return np.clip(np.nan_to_num(values, nan=-1), -1, 2**53).astype(np.int64)
 
 
 def check_size(height: int, width: int) -> None:
