@@ -35,7 +35,7 @@ _ISOTEMPERATURE = np.array([
     (525, 0.31320, 0.35968, -15.628), (550, 0.32129, 0.36011, -23.325), (575, 0.32931, 0.36038, -40.770),
     (600, 0.33724, 0.36051, -116.45),
 ])  # fmt: skip
-_TINT_SCALE = 3000.0  # tint units per unit of CIE 1960 uv distance from the Planckian locus, positive towards magenta
+_TINT_SCALE = 3000.0  # tint units per unit of CIE 1960 uv distance from the Planckian locus; positive for whites on its green side
 
 
 def temperature_tint(xy: tuple[float, float]) -> tuple[float, float]:
@@ -48,13 +48,13 @@ def temperature_tint(xy: tuple[float, float]) -> tuple[float, float]:
     share = float(np.clip(distance[i - 1] / (distance[i - 1] - distance[i]), 0, 1))
     here = _locus(float(mired[i - 1] + share * (mired[i] - mired[i - 1])))
     offset = (u - here[0]) * here[2] + (v - here[1]) * here[3]
-    return 1e6 / max(mired[i - 1] + share * (mired[i] - mired[i - 1]), 1.0), -_TINT_SCALE * offset
+    return 1e6 / max(mired[i - 1] + share * (mired[i] - mired[i - 1]), 1.0), _TINT_SCALE * offset
 
 
 def xy_of_temperature(temperature_k: float, tint: float = 0.0) -> tuple[float, float]:
     """Chromaticity of a colour temperature in K and a tint; the inverse of `temperature_tint`."""
     u, v, du, dv = _locus(1e6 / temperature_k)
-    u, v = u - tint / _TINT_SCALE * du, v - tint / _TINT_SCALE * dv
+    u, v = u + tint / _TINT_SCALE * du, v + tint / _TINT_SCALE * dv
     scale = u - 4 * v + 2
     return 1.5 * u / scale, v / scale
 

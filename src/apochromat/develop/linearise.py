@@ -7,11 +7,11 @@ values above white stay.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 
-from apochromat.develop.saturation import saturation
+from apochromat.develop.saturation import LOWEST, saturation
 from apochromat.develop.stage import Params, Stage
 from apochromat.light.development import Development
 from apochromat.light.raw_frame import Levels, RawFrame
@@ -46,7 +46,7 @@ def _mosaic(development: Development) -> Development:
     lines, rows = _black_lines(levels, a.width, 0), _deltas(levels.delta_v, a.height)
     span = _span(frame, levels.white, lines, rows)
     # Per CFA position of the active area until here, of the padded mosaic from here on.
-    scale, level, clip_from = (np.roll(facts, (dy, dx), (0, 1)) for facts in (1 / span, *_clip_levels(frame, span)))
+    scale, level, clip_from, near_clip = (np.roll(facts, (dy, dx), (0, 1)) for facts in (1 / span, *_clip_levels(frame, span)))
     mosaic, clip = np.empty((height, width), np.float32), np.empty((height // 2, width // 2), np.uint8)
     (kernels.linearise_f32 if frame.samples.dtype == np.float32 else kernels.linearise_u16)(
         samples=frame.samples,
@@ -61,7 +61,25 @@ def _mosaic(development: Development) -> Development:
         mosaic=mosaic,
         clip=clip,
     )
+    _add_scattered(clip, mosaic, clip_from, near_clip)
     return replace(development, mosaic=mosaic, clip=clip, origin=(-dy, -dx), saturation=level.ravel())
+
+
+def _add_scattered(clip: np.ndarray, mosaic: np.ndarray, clip_from: np.ndarray, near_clip: np.ndarray) -> None:
+    """Set the bits of samples a little below the clip level that lie within two cells of a clipped one of their colour, in place."""
+    rows = np.flatnonzero(clip.any(1))
+    if not len(rows) or np.array_equal(near_clip, clip_from):
+        return
+    top, bottom = max(rows[0] - 2, 0), rows[-1] + 3
+    part = clip[top:bottom]
+    near = np.pad(part, 2)
+    near = np.bitwise_or.reduce([near[k : k + len(part)] for k in range(5)])
+    near = np.bitwise_or.reduce([near[:, k : k + clip.shape[1]] for k in range(5)])
+    y, x = np.nonzero(near & ~part)
+    for i, j in np.argwhere(near_clip < clip_from):
+        bit = np.uint8(1 << (2 * i + j))
+        found = mosaic[2 * (y + top) + i, 2 * x + j] >= near_clip[i, j]
+        part[y, x] |= near[y, x] & bit * found.astype(np.uint8)
 
 
 def _planes(development: Development) -> Development:
@@ -77,7 +95,7 @@ def _planes(development: Development) -> Development:
         linear = stored[..., c] if levels.table is None else levels.table[np.minimum(stored[..., c], len(levels.table) - 1)]
         np.subtract(linear, lines[np.arange(a.height) % len(lines)] + rows[:, None], out=rgb[c])
         rgb[c] /= span
-        clip[: a.height, : a.width] |= rgb[c] >= saturation(rgb[c], frame.samples.dtype)[1]
+        clip[: a.height, : a.width] |= rgb[c] >= saturation(rgb[c][rgb[c] >= LOWEST], frame.samples.dtype).clip_from
     rgb[stored.shape[2] :] = rgb[0]
     cells = clip.reshape(clip.shape[0] // 2, 2, clip.shape[1] // 2, 2)
     return replace(development, rgb=rgb, clip=cells.max((1, 3)) * np.uint8(15))
@@ -101,15 +119,17 @@ def _span(frame: RawFrame, white: np.ndarray, lines: np.ndarray, rows: np.ndarra
     return (white - np.float64(black)).reshape((2, 2) if frame.is_mosaic else 1)
 
 
-def _clip_levels(frame: RawFrame, span: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Saturation and the level from which samples count as clipped, per CFA position of the active area (2, 2), in mosaic units."""
-    a, levels, found = frame.active, frame.levels, np.empty((2, 2, 2))
+def _clip_levels(frame: RawFrame, span: np.ndarray) -> np.ndarray:
+    """Level, clip_from and near_clip of `Saturation` for each CFA position of the active area: (3, 2, 2), in mosaic units."""
+    a, levels, found = frame.active, frame.levels, np.empty((3, 2, 2))
     window, black = frame.samples[a.top : a.bottom, a.left : a.right], np.tile(_black_lines(levels, a.width, 0), (2, 1))
     for i, j in np.ndindex(2, 2):
         stored = window[i::8, j::2] if a.height >= 64 else window[i::2, j::2]
         linear = stored if levels.table is None else levels.table[np.minimum(stored, len(levels.table) - 1)]
-        found[:, i, j] = saturation((linear - black[i::2, j::2].mean()) / span[i, j], frame.samples.dtype)
-    return found[0], found[1]
+        dark = float(black[i::2, j::2].mean())
+        bright = linear[linear >= dark + LOWEST * span[i, j]]
+        found[:, i, j] = astuple(saturation((bright - dark) / span[i, j], frame.samples.dtype))
+    return found
 
 
 def _mirrored(size: int, before: int, padded: int) -> np.ndarray:
