@@ -108,11 +108,8 @@ def _pattern(raw: Ifd, layout: Layout) -> str:
     codes = raw.numbers(Tag.CFAPattern)
     if codes is None or not 0 < rows * cols == len(codes):
         raise DamagedError(f"expected a CFAPattern of {rows} x {cols} colours, found {'none' if codes is None else len(codes)}")
-    if (
-        tuple(_exactly(raw, Tag.CFAPlaneColor, 3, (0, 1, 2))) != (0, 1, 2)
-        or raw.integer(Tag.CFALayout, 1) != 1
-        or not set(codes) <= {0, 1, 2}
-    ):
+    is_rgb = tuple(_exactly(raw, Tag.CFAPlaneColor, 3, (0, 1, 2))) == (0, 1, 2) and set(codes) <= {0, 1, 2}
+    if not is_rgb or raw.integer(Tag.CFALayout, 1) != 1:
         raise UnsupportedError("expected a rectangular mosaic of red, green and blue, found other colours or a staggered layout")
     pattern = "".join("RGB"[int(code)] for code in codes)
     if pattern not in BAYER and (rows, cols) != (6, 6):

@@ -116,7 +116,7 @@ def _blocks(samples: np.ndarray, tile: int) -> list[np.ndarray]:
     return [full[y : y + tile, x : x + tile] for y in range(0, height, tile) for x in range(0, width, tile)]
 
 
-def _encoder(compression: str, bits: int, is_mosaic: bool) -> Callable[[np.ndarray], bytes]:
+def _encoder(compression: str, bits: int, is_mosaic: bool) -> Callable[[np.ndarray], Any]:
     """A function from a block of samples to its stored bytes."""
     if compression == "none":
         return lambda block: _packed(block, bits)

@@ -9,7 +9,6 @@ Do not call LibRaw in this process before: OpenMP's threads do not survive a for
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import mmap
 import os
@@ -109,25 +108,29 @@ def _write(file: int, data: memoryview) -> None:
 
 def _await(child: int, timeout_s: float) -> None:
     """Wait for the child to end well; whatever else happens, it is gone afterwards."""
-    deadline, status = time.monotonic() + timeout_s, None
+    status = None
     try:
-        while status is None:
-            done, code = os.waitpid(child, os.WNOHANG)
-            if done:
-                status = code
-            elif time.monotonic() > deadline:
-                raise DecodeError(f"expected a picture, found that the decoder took longer than {timeout_s:g} s")
-            else:
-                time.sleep(POLL_S)
+        status = _status(child, time.monotonic() + timeout_s)
     finally:
         if status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+    if status is None:
+        raise DecodeError(f"expected a picture, found that the decoder took longer than {timeout_s:g} s")
     if os.WIFSIGNALED(status):
         raise DecodeError(f"expected a picture, found that the decoder crashed ({signal.Signals(os.WTERMSIG(status)).name})")
     if status:
         raise DecodeError("expected a picture, found that the decoder gave up without an answer")
+
+
+def _status(child: int, deadline: float) -> int | None:
+    """The child's exit status, None where it still runs at the deadline."""
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(POLL_S)
+    return None
 
 
 def _receive(shared: int) -> RawFrame | RawError:

@@ -108,7 +108,8 @@ def _crop(sizes: Any, active: Box) -> Box:
 
 def _profile(raw: Any) -> tuple[ColorProfile, tuple[str, ...]]:
     """LibRaw's matrix for D65 and the camera's white balance."""
-    matrix, notes = np.array(raw.rgb_xyz_matrix, np.float64), ()
+    matrix = np.array(raw.rgb_xyz_matrix, np.float64)
+    notes: tuple[str, ...] = ()
     if raw.num_colors > 3 or matrix[3].any():
         raise UnsupportedError("expected a sensor with three colours, found four")
     calibration = Calibration(illuminant=D65, color_matrix=matrix[:3])

@@ -77,9 +77,9 @@ def gps_values(gps: Ifd) -> dict[int, Any]:
             elif entry.type in (1, 7):
                 values[tag] = bytes(gps.bytes(tag))
             else:
-                numbers = tuple(gps.numbers(tag).tolist())
-                if all(map(math.isfinite, numbers)) and len(numbers) <= 16:
-                    values[tag] = numbers[0] if len(numbers) == 1 else numbers
+                numbers = gps.numbers(tag)
+                if numbers is not None and 0 < len(numbers) <= 16 and np.all(np.isfinite(numbers)):
+                    values[tag] = float(numbers[0]) if len(numbers) == 1 else tuple(numbers.tolist())
         except RawError:
             continue
     return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def parse(data: bytes, name: str) -> tuple[Opcode, ...]:
         version = tuple(cursor.take("u1", 4).tolist())
         flags, size = cursor.integers(2)
         body = _Cursor(cursor.take("u1", size).tobytes(), f"opcode {index + 1} ({NAMES.get(number, number)}) of {name}")
-        head = {"version": version, "optional": bool(flags & 1), "preview_skip": bool(flags & 2)}
+        head: dict[str, Any] = {"version": version, "optional": bool(flags & 1), "preview_skip": bool(flags & 2)}
         opcodes.append(_PARSERS[number](body, head) if number in _PARSERS else UnknownOpcode(id=number, data=body.data, **head))
     return tuple(opcodes)
 
@@ -101,7 +102,7 @@ def _area(cursor: _Cursor) -> Area:
     return area
 
 
-def _gain_map(cursor: _Cursor, head: dict) -> GainMap:
+def _gain_map(cursor: _Cursor, head: dict[str, Any]) -> GainMap:
     area = _area(cursor)
     rows, cols = cursor.integers(2)
     spacing, origin = cursor.doubles(2), cursor.doubles(2)
@@ -114,7 +115,7 @@ def _gain_map(cursor: _Cursor, head: dict) -> GainMap:
     return GainMap(area=area, spacing=tuple(spacing.tolist()), origin=tuple(origin.tolist()), gains=gains, **head)
 
 
-def _warp_rectilinear(cursor: _Cursor, head: dict) -> WarpRectilinear:
+def _warp_rectilinear(cursor: _Cursor, head: dict[str, Any]) -> WarpRectilinear:
     planes = cursor.integer()
     if not planes:
         raise DamagedError(f"expected at least one set of coefficients in {cursor.what}, found none")
@@ -122,16 +123,16 @@ def _warp_rectilinear(cursor: _Cursor, head: dict) -> WarpRectilinear:
     return WarpRectilinear(coefficients=coefficients, center=tuple(cursor.doubles(2).tolist()), **head)
 
 
-def _fix_vignette_radial(cursor: _Cursor, head: dict) -> FixVignetteRadial:
+def _fix_vignette_radial(cursor: _Cursor, head: dict[str, Any]) -> FixVignetteRadial:
     return FixVignetteRadial(coefficients=cursor.doubles(5), center=tuple(cursor.doubles(2).tolist()), **head)
 
 
-def _fix_bad_pixels_constant(cursor: _Cursor, head: dict) -> FixBadPixelsConstant:
+def _fix_bad_pixels_constant(cursor: _Cursor, head: dict[str, Any]) -> FixBadPixelsConstant:
     constant, phase = cursor.integers(2)
     return FixBadPixelsConstant(constant=constant, phase=phase, **head)
 
 
-def _fix_bad_pixels_list(cursor: _Cursor, head: dict) -> FixBadPixelsList:
+def _fix_bad_pixels_list(cursor: _Cursor, head: dict[str, Any]) -> FixBadPixelsList:
     phase, points, boxes = cursor.integers(3)
     return FixBadPixelsList(
         phase=phase,
@@ -141,14 +142,14 @@ def _fix_bad_pixels_list(cursor: _Cursor, head: dict) -> FixBadPixelsList:
     )
 
 
-def _trim_bounds(cursor: _Cursor, head: dict) -> TrimBounds:
+def _trim_bounds(cursor: _Cursor, head: dict[str, Any]) -> TrimBounds:
     top, left, bottom, right = cursor.integers(4)
     if bottom <= top or right <= left:
         raise DamagedError(f"expected bounds that hold pixels in {cursor.what}, found rows {top} to {bottom}, columns {left} to {right}")
     return TrimBounds(top=top, left=left, bottom=bottom, right=right, **head)
 
 
-def _map_table(cursor: _Cursor, head: dict) -> MapTable:
+def _map_table(cursor: _Cursor, head: dict[str, Any]) -> MapTable:
     area = _area(cursor)
     count = cursor.integer()
     if not 1 <= count <= 65536:
@@ -156,7 +157,7 @@ def _map_table(cursor: _Cursor, head: dict) -> MapTable:
     return MapTable(area=area, table=cursor.take("u2", count), **head)
 
 
-def _map_polynomial(cursor: _Cursor, head: dict) -> MapPolynomial:
+def _map_polynomial(cursor: _Cursor, head: dict[str, Any]) -> MapPolynomial:
     area = _area(cursor)
     degree = cursor.integer()
     if degree > MAX_DEGREE:
@@ -164,7 +165,7 @@ def _map_polynomial(cursor: _Cursor, head: dict) -> MapPolynomial:
     return MapPolynomial(area=area, coefficients=cursor.doubles(degree + 1), **head)
 
 
-_PARSERS: dict[int, Callable[[_Cursor, dict], Opcode]] = {
+_PARSERS: dict[int, Callable[[_Cursor, dict[str, Any]], Opcode]] = {
     1: _warp_rectilinear,
     3: _fix_vignette_radial,
     4: _fix_bad_pixels_constant,

@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from apochromat.raw.errors import DamagedError, DecodeError, UnsupportedError
 from apochromat.raw.tags import Tag
 from apochromat.raw.tiff import Ifd
 
+Octets = Any  # bytes or memoryview: codecs take both, whatever their stubs say
 MAX_PIXELS = 300_000_000
 JPEG_END = re.compile(b"\xff\xd9")
 UNCOMPRESSED, JPEG, DEFLATE, OLD_DEFLATE, LOSSY_JPEG, JPEG_XL = 1, 7, 8, 32946, 34892, 52546
@@ -149,7 +151,7 @@ def _check_segments(layout: Layout, size: int) -> None:
 def _decode(ifd: Ifd, layout: Layout, index: int, rows: int) -> np.ndarray:
     """One segment as (rows, tile_width, planes)."""
     start = int(layout.offsets[index])
-    data = ifd.data[start : start + int(layout.counts[index])]
+    data: Octets = ifd.data[start : start + int(layout.counts[index])]
     shape = (rows, layout.tile_width, layout.planes)
     if layout.compression in (JPEG, LOSSY_JPEG):
         return _decode_jpeg(data, layout, shape)
@@ -168,7 +170,7 @@ def _decode(ifd: Ifd, layout: Layout, index: int, rows: int) -> np.ndarray:
     return _unpack(data[:size], layout, shape, order)
 
 
-def _decode_jpeg(data: memoryview, layout: Layout, shape: tuple[int, int, int]) -> np.ndarray:
+def _decode_jpeg(data: Octets, layout: Layout, shape: tuple[int, int, int]) -> np.ndarray:
     """A lossless, baseline or progressive JPEG whose samples, in raster order, are the segment's."""
     import imagecodecs
 
@@ -203,7 +205,7 @@ def _check_jpeg_end(data: memoryview) -> None:
         raise DamagedError(f"expected {len(data)} bytes of JPEG data, found its end mark {where}")
 
 
-def _decode_jpeg_xl(data: memoryview, layout: Layout, shape: tuple[int, int, int]) -> np.ndarray:
+def _decode_jpeg_xl(data: Octets, layout: Layout, shape: tuple[int, int, int]) -> np.ndarray:
     import imagecodecs
 
     out = np.empty(shape if shape[2] > 1 else shape[:2], np.uint8 if layout.bits == 8 else np.uint16)
@@ -221,7 +223,7 @@ def _inflate(data: memoryview, size: int) -> bytes:
         raise DecodeError(f"expected Deflate data, found an error in it ({error})") from error
 
 
-def _undo_predictor(data: bytes, layout: Layout, rows: int, back: int, order: str) -> tuple[bytes, str]:
+def _undo_predictor(data: Octets, layout: Layout, rows: int, back: int, order: str) -> tuple[bytes, str]:
     """Horizontal differencing: each sample is the sum of the differences up to it, wrapping."""
     if layout.bits not in (8, 16) or layout.floating:
         raise UnsupportedError(f"expected 8 or 16 bits per sample with predictor {layout.predictor}, found {layout.bits}")
@@ -230,7 +232,7 @@ def _undo_predictor(data: bytes, layout: Layout, rows: int, back: int, order: st
     return np.cumsum(differences, axis=1, dtype=native).tobytes(), "="
 
 
-def _undo_float_predictor(data: bytes, layout: Layout, rows: int, back: int, order: str) -> tuple[bytes, str]:
+def _undo_float_predictor(data: Octets, layout: Layout, rows: int, back: int, order: str) -> tuple[bytes, str]:
     """Byte planes differenced along the row, most significant plane first (TIFF Technical Note 3)."""
     if not layout.floating:
         raise UnsupportedError(f"expected floating-point samples with predictor {layout.predictor}, found integers")
@@ -239,7 +241,7 @@ def _undo_float_predictor(data: bytes, layout: Layout, rows: int, back: int, ord
     return planes.transpose(0, 2, 1).tobytes(), ">"
 
 
-def _unpack(data: bytes | memoryview, layout: Layout, shape: tuple[int, int, int], order: str) -> np.ndarray:
+def _unpack(data: Octets, layout: Layout, shape: tuple[int, int, int], order: str) -> np.ndarray:
     """Uncompressed bytes to samples."""
     if layout.floating and layout.bits == 24:
         return _float24(np.frombuffer(data, np.uint8).reshape(-1, 3), order).reshape(shape)

@@ -122,7 +122,8 @@ def _chain(data: memoryview, order: str, offset: int, seen: set[int]) -> list[If
             raise DamagedError(f"expected at most {MAX_DIRECTORIES} TIFF directories, found more")
         seen.add(offset)
         ifd, following = _directory(data, order, offset)
-        for child in ifd.numbers(Tag.SubIFDs) if Tag.SubIFDs in ifd else ():
+        children = ifd.numbers(Tag.SubIFDs)
+        for child in children if children is not None else ():
             ifd.subs += _chain(data, order, int(child), seen)
         ifds.append(ifd)
         offset = following
