@@ -139,7 +139,7 @@ def checked(recipe: Mapping[str, Any], where: str) -> Recipe:
     result = {}
     for name, values in recipe.items():
         if name not in known:
-            raise RecipeError(f"{where}: there is no stage {name!r}; {_nearest(name, known)}")
+            raise RecipeError(f"{where}: there is no stage {name!r}; {nearest(name, known)}")
         if not isinstance(values, Mapping):
             raise RecipeError(f"{where}: expected a table of parameters for stage {name}, found {values!r}")
         result[name] = _checked_stage(known[name], values, where)
@@ -150,7 +150,7 @@ def _checked_stage(stage: Stage, values: Mapping[str, Any], where: str) -> dict[
     parameters = {p.name: p for p in declared(stage)}
     for name, value in values.items():
         if name not in parameters:
-            raise RecipeError(f"{where}: stage {stage.name} has no parameter {name!r}; {_nearest(name, parameters)}")
+            raise RecipeError(f"{where}: stage {stage.name} has no parameter {name!r}; {nearest(name, parameters)}")
         if isinstance(value, float) and not math.isfinite(value):
             raise RecipeError(f"{where}: {stage.name}.{name} must be {parameters[name].expected}, found {value}")
     try:
@@ -169,7 +169,7 @@ def _sentence(stage: Stage, parameters: Mapping[str, Declared], values: Mapping[
     return f"{stage.name}.{name} must be {parameters[name].expected}, found {values.get(name)!r}"
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """The right name that a wrong one probably meant, or all there are."""
     names = list(known)
     near = get_close_matches(name, names, n=1, cutoff=0.5)

@@ -1,0 +1,80 @@
+"""The Typer application: verbs, and one place where errors become a sentence on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+import warnings
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from apochromat import __version__
+from apochromat.cli import develop, info, stages
+from apochromat.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, UsageError, complain
+
+app = typer.Typer(
+    name="apo",
+    help="Develop RAW files into finished photographs.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (develop.develop, info.info, stages.stages):
+    app.command()(verb)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"apochromat {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _apo(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(WRONG_USAGE)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; nothing but KeyboardInterrupt gets out."""
+    signal.signal(signal.SIGTERM, _terminate)
+    debug = bool(os.environ.get("APO_DEBUG"))
+    if not debug:
+        warnings.simplefilter("ignore")
+    usage_errors: Any = typer.BadParameter.__base__  # the base of all complaints about the command line, not exported by name
+    try:
+        return app(arguments, prog_name="apo", standalone_mode=False) or 0
+    except UsageError as error:
+        complain(str(error))
+    except usage_errors as error:
+        complain(_usage_sentence(error))
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read the paths has gone
+        return FAILED
+    except Exception as error:
+        complain(f"an error inside the program ({type(error).__name__}: {error}); APO_DEBUG=1 shows where")
+        if debug:
+            traceback.print_exc()
+        return FAILED
+    return WRONG_USAGE
+
+
+def _usage_sentence(error: Any) -> str:
+    verb = getattr(getattr(error, "ctx", None), "command_path", "apo")
+    return f"{error.format_message().rstrip('.')}; see {verb} --help"
+
+
+def _terminate(*_: Any) -> NoReturn:
+    """End by way of every clean-up, as a shell reports it."""
+    raise SystemExit(128 + signal.SIGTERM)
