@@ -6,8 +6,8 @@ import pytest
 from apochromat import raw
 from apochromat.light.opcodes import GainMap, WarpRectilinear
 from apochromat.light.raw_frame import Box
-from apochromat.raw.describe import plain
 from apochromat.raw.errors import RawError
+from apochromat.raw.facts import plain
 
 GOPRO = ("GOPR0024.DNG", "GOPR8508.DNG", "GOPR9231.DNG", "GPFR7066.DNG")
 CANON = ("CRW_0101.CRW", "CRW_0112.CRW", "CRW_0305.CRW")

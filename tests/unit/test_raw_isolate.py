@@ -10,8 +10,8 @@ from dng_samples import pixel_like
 
 from apochromat import raw
 from apochromat.raw import isolate, reading
-from apochromat.raw.describe import plain
 from apochromat.raw.errors import DamagedError, DecodeError, NotRawError
+from apochromat.raw.facts import plain
 
 
 @pytest.fixture

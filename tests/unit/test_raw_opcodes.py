@@ -17,8 +17,8 @@ from apochromat.light.opcodes import (
     UnknownOpcode,
     WarpRectilinear,
 )
-from apochromat.raw.describe import plain
 from apochromat.raw.errors import DamagedError
+from apochromat.raw.facts import plain
 from apochromat.raw.opcodes import pack, parse
 
 AREA = Area(1, 2, 30, 40, plane=0, planes=1, row_pitch=2, col_pitch=2)

@@ -66,7 +66,7 @@ def _decode_and_exit(path: Path, shared: int, timeout_s: float, memory_bytes: in
 def _limit(timeout_s: float, memory_bytes: int) -> None:
     """Bound memory and processor time; LibRaw's and libjpeg's remarks go nowhere."""
     held = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-    seconds = int(timeout_s) + 1
+    seconds = (int(timeout_s) + 1) * (os.cpu_count() or 1)  # outlives the parent by no more than this
     for what, limit in ((resource.RLIMIT_DATA, held + memory_bytes), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(what)[1]
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)

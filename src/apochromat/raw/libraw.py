@@ -83,13 +83,14 @@ def _facts(raw: Any, metadata: dict[str, Any]) -> RawFrame:
     if not (0 < active.bottom <= sizes.raw_height and 0 < active.right <= sizes.raw_width):
         raise DamagedError(f"expected a picture inside {sizes.raw_width} x {sizes.raw_height} pixels, found {active}")
     profile, notes = _profile(raw)
+    aspect = sizes.pixel_aspect or 1.0
     return RawFrame(
         samples=np.empty((0, 0), np.uint16),
         cfa="",
         levels=Levels(np.zeros((1, 1, 1), np.float32), np.ones(1, np.float32)),
         active=active,
         crop=_crop(sizes, active),
-        scale=(sizes.pixel_aspect, 1.0) if sizes.pixel_aspect > 1 else (1.0, 1 / sizes.pixel_aspect),
+        scale=(max(aspect, 1.0), max(1 / aspect, 1.0)),
         orientation=ORIENTATION_OF_FLIP.get(sizes.flip, 1),
         profile=profile,
         metadata={**_shot(raw.other, raw.lens), **metadata},
@@ -159,8 +160,8 @@ def _white(raw: Any, samples: np.ndarray, active: Box) -> float:
 
     A common level keeps the ratios between the colours: only the level at which the first of them clips is moved.
     """
-    stated = [raw.white_level, *(level for level in raw.camera_white_level_per_channel or () if level)]
-    white = float(min(stated))
+    plausible = [level for level in raw.camera_white_level_per_channel or () if level > raw.white_level / 2]
+    white = float(min([raw.white_level, *plausible]))
     seen = samples[active.top : active.bottom, active.left : active.right]
     spikes = [saturation_spike(seen[y::2, x::2], white) for y in (0, 1) for x in (0, 1)]
     return min([white, *(spike for spike in spikes if spike is not None)])
