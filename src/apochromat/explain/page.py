@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from apochromat import __version__
 from apochromat.light.raw_frame import RawFrame
-from apochromat.raw.describe import plain
+from apochromat.raw.facts import plain
 from apochromat.recipe import Declared, declared
 
 if TYPE_CHECKING:
