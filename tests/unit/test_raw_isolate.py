@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -75,3 +77,9 @@ def test_many_frames_leave_no_open_files(phone_file):
     frames = [isolate.read_isolated(phone_file) for _ in range(5)]
     del frames
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_importing_raw_loads_no_decoder_and_nothing_heavy():
+    code = "import sys; from apochromat.raw import read, read_isolated, describe, write_dng; print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    assert not loaded & {"rawpy", "imagecodecs", "tifffile", "jax", "scipy", "colour", "pydantic"}
