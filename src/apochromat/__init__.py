@@ -7,7 +7,9 @@
 Names load on first use (PEP 562), so importing the package costs next to nothing.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -15,7 +17,6 @@ __version__ = "0.1.0"
 _HOMES = {
     "read": "apochromat.raw",
     "write_dng": "apochromat.raw",
-    "develop": "apochromat.chain",
     "stages": "apochromat.chain",
     "RawFrame": "apochromat.light.raw_frame",
     "NoiseModel": "apochromat.light.noise",
@@ -34,3 +35,18 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """`develop` names both a room of the package and the public function: as an attribute it is always the function."""
+
+    @property
+    def develop(self) -> Any:
+        return import_module("apochromat.chain").develop
+
+    @develop.setter
+    def develop(self, room: ModuleType) -> None:
+        """The import system announces the room here; it stays reachable by `from apochromat.develop import ...`."""
+
+
+sys.modules[__name__].__class__ = _Package

@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-import apochromat.develop
-import apochromat.look
 from apochromat.develop.stage import Params, Stage
 from apochromat.light.development import Development
 from apochromat.light.raw_frame import RawFrame
@@ -29,7 +27,7 @@ RENDERINGS = ("natural", "neutral")
 
 @cache
 def _stage_modules() -> tuple[Any, ...]:
-    rooms = (apochromat.develop, apochromat.look)
+    rooms = [importlib.import_module(f"apochromat.{room}") for room in ("develop", "look")]
     names = [f"{room.__name__}.{m.name}" for room in rooms for m in pkgutil.iter_modules(room.__path__)]
     modules = [m for m in map(importlib.import_module, names) if hasattr(m, "STAGE")]
     return tuple(sorted(modules, key=lambda m: m.STAGE.order))

@@ -22,6 +22,7 @@ MAY_IMPORT = {  # room: rooms it may import besides the ground and itself
     "develop": {"raw"},
     "look": {"raw", "develop"},
     "picture": {"raw", "develop", "look"},
+    "explain": None,
     "cli": None,  # everything below it
     "": None,  # the pages above the rooms
 }
@@ -77,6 +78,11 @@ def test_help_loads_neither_numpy_nor_pydantic():
 def test_public_names_exist_and_are_documented():
     for name in apochromat.__all__:
         assert getattr(apochromat, name).__doc__ or name == "__version__", name
+
+
+def test_develop_is_the_function_whatever_was_imported_before():
+    code = "import apochromat.develop.stage, apochromat.chain, apochromat as apo; assert callable(apo.develop)"
+    assert "apochromat.develop" in modules_after(code)
 
 
 def test_unknown_public_name_is_an_attribute_error():
