@@ -1,0 +1,71 @@
+"""Exposure: one gain on linear light, from the camera alone or chosen for the picture.
+
+`auto` places the log-average luminance of the scene (E. Reinhard et al., "Photographic tone reproduction for digital images", 2002) near
+that of an average scene, but goes only part of the way, so that night stays dark and snow bright, and not further than the
+highlights bear.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from apochromat.develop.stage import Params, Stage, parameter
+from apochromat.light.development import Development
+from apochromat.light.spaces import rgb_to_xyz
+
+OFF = {"exposure_gain": 1.0}
+_AVERAGE = 0.14  # log-average luminance of an average scene, exposed for middle grey 0.18
+_SHARE = 0.7  # of the way to it that is gone
+_FLOOR = 1 / 500  # of the highlights: what is darker, such as the surround of a fisheye picture, does not count
+_HIGHLIGHTS = 1.6  # where the brightest hundredth may go, against diffuse white 1
+_MOST_DOWN = 1.0  # EV
+_BLOCK, _STEP = 16, 4  # samples every _STEP pixels, averaged over blocks of _BLOCK
+
+
+class ExposureParams(Params):
+    mode: Literal["auto", "camera"] = parameter("auto", "auto: within 2 EV of the camera's exposure; camera: BaselineExposure alone")
+    ev: float = parameter(0.0, "Brighter or darker than the mode chosen", ge=-5, le=5, unit="EV")
+
+
+def run(development: Development, params: ExposureParams) -> Development:
+    """Give the finishing kernel its gain, and record it with the scene's white for the tone curve."""
+    luminance = scene_luminance(development) * 2**development.frame.baseline_exposure_ev
+    automatic = auto_ev(luminance) if params.mode == "auto" else 0.0
+    total = development.frame.baseline_exposure_ev + automatic + params.ev
+    white = max(float(np.quantile(luminance, 0.999)) * 2 ** (automatic + params.ev), min(2**total, 1.0))
+    facts = {"exposure_ev": round(total, 3), "auto_ev": round(automatic, 3), "scene_white": round(white, 4)}
+    return development.with_finish(exposure_gain=float(2**total)).with_facts(**facts)
+
+
+def scene_luminance(development: Development) -> np.ndarray:
+    """Luminance (n,) of the picture's blocks on the camera's scale, 1.0 = the sensor's white; finite, negatives kept."""
+    matrix = development.finish.get("camera_to_working", np.eye(3))
+    weights = (rgb_to_xyz("rec2020")[1] @ matrix).astype(np.float32)
+    sparse = np.tensordot(weights, development.rgb[:, ::_STEP, ::_STEP], 1)
+    n = _BLOCK // _STEP
+    h, w = (max(size // n, 1) for size in sparse.shape)
+    blocks = sparse[: h * n, : w * n]
+    return blocks.reshape(h, -1, w, blocks.shape[1] // w).mean((1, 3)).ravel()
+
+
+def auto_ev(luminance: np.ndarray) -> float:
+    """Gain in EV, -2..2, for a natural rendering of a scene with these luminances (n,)."""
+    bright = max(float(np.quantile(luminance, 0.99)), 1e-6)
+    lit = luminance[luminance > bright * _FLOOR]
+    average = float(np.mean(np.log2(lit)))
+    wanted = np.log2(_AVERAGE) - average
+    headroom = np.log2(_HIGHLIGHTS / bright)
+    return float(np.clip(min(_SHARE * wanted, max(headroom, 0.0)), -_MOST_DOWN, 2.0))
+
+
+STAGE = Stage(
+    name="exposure",
+    order=150,
+    summary="Exposure from the camera, or chosen for the picture",
+    params=ExposureParams,
+    run=run,
+    source="Reinhard et al. 2002",
+    neutral={"mode": "camera"},
+)
