@@ -1,15 +1,119 @@
-"""One resampling (identity until the geometry stage lands)."""
+"""One resampling of the three camera channels, with a gain per channel: lateral CA, warps, distortion, scale and vignetting together.
+
+Algorithm: two-pass image transformation (Catmull & Smith 1980) along the exact curve in the source that an output row comes from. At
+source column u the vertical pass reads the source at height y + rise(u, y); the horizontal pass then reads that row of columns at
+x + run(x, y). Both interpolate by a cubic Hermite spline through the samples whose slopes are
+a (f[+1] - f[-1]) + b (f[+2] - f[-2]) with a = 0.8, b = -0.15: six taps, exact at whole positions and for ramps; at 0.25 cycles/pixel it loses at
+most 1 % of contrast and 0.02 pixels of position (Keys' four taps: 12 % and 0.07). An undershoot may not go below the darkest of the four
+nearest samples by more than a quarter of that sample's size, so a highlight leaves no dark or coloured ring in the shadow beside it.
+rise, run and gain are uniform cubic splines (Catmull-Rom) through knots every 32 pixels.
+
+Schedule: a row at a time inside the finishing strip. Within a block of 16 pixels the whole-pixel displacement differs by at most one
+in the near modes, so eight shifted dense loads and selects replace gathers; mode FAR gathers. Off, the row is a plain copy.
+"""
 
 import halide as hl
 
-x, y = hl.vars("x y")
+KNOT = 32  # pixels between knots
+BLOCK = 16  # pixels that share one whole-pixel displacement, give or take one
+REACH = 64  # largest |run| in pixels in the near modes
+OFF, RED_BLUE, ALL, FAR = range(4)
+SLOPE_1, SLOPE_2 = hl.f32(0.8), hl.f32(-0.15)
+UNDERSHOOT = 0.25
+
+x, y, c, k = hl.vars("x y c k")
+yo, yi = hl.vars("yo yi")  # yo, yi: the strip loop and row loop of the finishing group
 
 
 class Inputs:
-    pass
+    resample_mode = hl.InputScalar(hl.Int(32))  # OFF, RED_BLUE, ALL or FAR
+    resample_rise = hl.InputBuffer(hl.Float(32), 3)  # (column knot, row knot, channel): source y - y at source column u, output row y
+    resample_run = hl.InputBuffer(hl.Float(32), 3)  # (column knot, row knot, channel): source x - x at output pixel (x, y)
+    vignette_gain = hl.InputBuffer(hl.Float(32), 3)  # (column knot, row knot, channel): gain at output pixel (x, y)
 
 
 def build(g, rgb):
-    out = hl.Func("resampled")
-    out[x, y] = tuple(rgb[x, y, i] for i in range(3))
-    return out
+    """Image (x, y) -> (r, g, b) of the resampled, gained camera RGB, defined on the whole plane (edges repeated)."""
+    rise, run, gain = (_Spline(g, knots) for knots in (g.resample_rise, g.resample_run, g.vignette_gain))
+    source = hl.BoundaryConditions.repeat_edge(rgb, [hl.Range(rgb.dim(d).min(), rgb.dim(d).extent()) for d in (0, 1)])
+    moved = [_moved(g, rgb, source, rise, run, c) for c in range(3)]
+    off = g.resample_mode == OFF
+    still = [off, off | (g.resample_mode == RED_BLUE), off]
+    resampled = hl.Func("resampled")
+    resampled[x, y] = tuple(hl.select(still[c], hl.Expr(source[x, y, c]), moved[c]) * gain(x, c) for c in range(3))
+    _row(g, resampled).store_at(g.output, yo)
+    for mode in (OFF, RED_BLUE, ALL):
+        resampled.specialize(g.resample_mode == mode)
+    return resampled
+
+
+def _moved(g, rgb, source, rise, run, c):
+    """Channel c at output (x, y): a vertical pass for every source column, then a horizontal one."""
+    column = hl.Func(f"column_{c}")
+    above = lambda at: hl.Expr(source[x, y + at, c])
+    column[x, y] = _hermite(_taps(rise, c, above, above, g.resample_mode), _fraction(rise(x, c)))
+    _row(g, column).specialize(g.resample_mode != FAR)
+    near = lambda at: hl.Expr(column[x + at, y])
+    far = lambda at: hl.Expr(column[hl.clamp(x + at, rgb.dim(0).min(), rgb.dim(0).max()), y])
+    return _hermite(_taps(run, c, near, far, g.resample_mode), _fraction(run(x, c)))
+
+
+class _Spline:
+    """Catmull-Rom surface through knots (column, row, channel); the polynomial of each block's cell is computed once a row."""
+
+    def __init__(self, g, knots):
+        row, self.cell, self.whole = (hl.Func(f"{knots.name()}_{part}") for part in ("row", "cell", "whole"))
+        column = hl.clamp(k, knots.dim(0).min(), knots.dim(0).max())
+        at = [knots[column, hl.clamp(y // KNOT + j, knots.dim(1).min(), knots.dim(1).max()), c] for j in range(4)]
+        row[k, y, c] = _horner(_catmull_rom(*at), hl.f32(y % KNOT) / KNOT)
+        self.cell[k, y, c] = tuple(_catmull_rom(*[row[k // (KNOT // BLOCK) + j, y, c] for j in range(4)]))
+        self.whole[k, y, c] = hl.i32(hl.floor(self(k * BLOCK + BLOCK // 2, c)))
+        for table in (row, self.cell, self.whole):
+            table.compute_at(g.output, yi).vectorize(k, 8).never_partition_all()
+
+    def __call__(self, at, channel):
+        return _horner([self.cell[at // BLOCK, y, channel][n] for n in range(4)], hl.f32(at % KNOT) / KNOT)
+
+
+def _taps(spline, channel, near, far, mode):
+    """Six samples around the displaced position: dense loads that a lane shifts by one where it must, or gathers."""
+    whole = hl.i32(hl.floor(spline(x, channel)))
+    base = hl.clamp(spline.whole[x // BLOCK, y, channel], -REACH, REACH)
+    loads = [near(base + j) for j in range(-3, 5)]
+    dense = [hl.select(whole < base, loads[n - 1], whole > base, loads[n + 1], loads[n]) for n in range(1, 7)]
+    return [hl.select(mode == FAR, far(whole + j), d) for j, d in zip(range(-2, 4), dense, strict=True)]
+
+
+def _fraction(value):
+    return value - hl.floor(value)
+
+
+def _hermite(f, t):
+    """Cubic between f[2] and f[3] at fraction t, bounded below."""
+    before = SLOPE_1 * (f[3] - f[1]) + SLOPE_2 * (f[4] - f[0])
+    after = SLOPE_1 * (f[4] - f[2]) + SLOPE_2 * (f[5] - f[1])
+    value = _horner(_cubic(f[2], f[3], before, after), t)
+    low = hl.min(hl.min(f[1], f[2]), hl.min(f[3], f[4]))
+    return hl.max(value, low - UNDERSHOOT * hl.abs(low))
+
+
+def _catmull_rom(a, b, c, d):
+    return _cubic(b, c, (c - a) * 0.5, (d - b) * 0.5)
+
+
+def _cubic(start, end, before, after):
+    """Coefficients, constant first, of the cubic with these values and slopes at 0 and 1; exact for equal ends and no slope."""
+    step = end - start
+    return [start, before, 3 * step - 2 * before - after, before + after - 2 * step]
+
+
+def _horner(coefficients, t):
+    value = coefficients[-1]
+    for coefficient in coefficients[-2::-1]:
+        value = value * t + coefficient
+    return value
+
+
+def _row(g, image):
+    """Computed a row at a time; one block a vector, so that its spline and whole-pixel displacement are loaded once."""
+    return image.align_bounds(x, BLOCK).vectorize(x, BLOCK).compute_at(g.output, yi)
