@@ -2,9 +2,9 @@
 
 Algorithm: two steps of van Cittert's (1931) iteration with a Gaussian B, written out: detail = 2 Y - 3 B Y + B B Y, which multiplies
 contrast by (1 - (1 - H)^3) / H where B passes H. The detail is weighted by E^2 / (E^2 + (5 V)^2), E its mean square over 3x3 pixels and
-V its variance from noise alone. The result stays within the 3x3 neighbourhood's range, so an edge gets no halo; only a crest or a
-trough, a pixel above or below both its neighbours along some axis, may grow by as much as it already stands out. All three channels
-get the gain of luminance, so hue and saturation stay.
+V its variance from noise alone. The result stays within the 3x3 neighbourhood's range, so an edge gets no halo; only a crest or a trough,
+a pixel that falls or rises to both sides within two pixels along some axis, may grow by as much as it already stands out. All three
+channels get the gain of luminance, so hue and saturation stay.
 
 Schedule: luminance, its column sums and the detail once each per tile. Measured 3.5 ms/MP on one thread.
 """
@@ -17,6 +17,7 @@ DARK = hl.f32(0.002)  # luminance below which the gain fades
 MARGIN = 5.0  # times the noise at which detail gets half its weight
 REACH = 3  # taps of the blur to each side
 AXES = [(0, 1), (1, 0), (1, 1), (1, -1)]
+AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 
 x, y = hl.vars("x y")
 
@@ -53,22 +54,21 @@ def _detail(g, luminance):
 def _gain(g, luminance, detail):
     """Factor for all three channels."""
     here = hl.Expr(luminance[x, y])
-    around = {(dy, dx): hl.Expr(luminance[x + dx, y + dy]) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
-    low, high = _range(here, around)
-    energy = sum(detail[x + dx, y + dy][0] * detail[x + dx, y + dy][0] for dy, dx in around) * hl.f32(1 / 9)
+    low, high = _range(lambda dy, dx: hl.Expr(luminance[x + dx, y + dy]))
+    energy = sum(detail[x + dx, y + dy][0] * detail[x + dx, y + dy][0] for dy, dx in AROUND) * hl.f32(1 / 9)
     noise = MARGIN * (g.sharpen_noise_a * hl.max(detail[x, y][1], 0.0) + g.sharpen_noise_b)
     weight = energy * energy / (energy * energy + noise * noise + hl.f32(1e-24))
     change = hl.clamp(here + g.sharpen_amount * weight * detail[x, y][0], low, high) - here
     return hl.clamp(1.0 + change / (hl.max(here, 0.0) + DARK), 0.25, 4.0)
 
 
-def _range(here, around):
+def _range(at):
     """What the result may reach: the neighbourhood's extremes, and beyond them by how far this pixel is a trough or a crest."""
-    pairs = [(around[dy, dx], around[-dy, -dx]) for dy, dx in AXES]
-    crest = _fold(hl.max, [here - hl.max(*pair) for pair in pairs])
-    trough = _fold(hl.max, [hl.min(*pair) - here for pair in pairs])
-    low, high = _fold(hl.min, around.values()), _fold(hl.max, around.values())
-    return low - hl.max(trough, 0.0), high + hl.max(crest, 0.0)
+    sides = [[(at(s * dy, s * dx), at(2 * s * dy, 2 * s * dx)) for s in (-1, 1)] for dy, dx in AXES]
+    floor = _fold(hl.min, [hl.max(hl.min(*before), hl.min(*after)) for before, after in sides])
+    ceiling = _fold(hl.max, [hl.min(hl.max(*before), hl.max(*after)) for before, after in sides])
+    low, high = (_fold(pick, [at(*step) for step in AROUND]) for pick in (hl.min, hl.max))
+    return low - hl.max(ceiling - at(0, 0), 0.0), high + hl.max(at(0, 0) - floor, 0.0)
 
 
 def _symmetric(taps, n, at):

@@ -14,7 +14,8 @@ def fringes(rgb: np.ndarray, purple: float, green: float) -> np.ndarray:
     height, width = rgb.shape[:2]
     padded = np.pad(rgb.astype(np.float64), ((PAD, PAD + height % 2), (PAD, PAD + width % 2), (0, 0)), "edge")
     gate, lines = edges_and_lines(padded)
-    excess = [padded[..., c] - padded[..., 1] - intercept - slope * padded[..., 1] for c, (intercept, slope) in zip((0, 2), lines, strict=True)]
+    level = padded[..., 1]
+    excess = [padded[..., c] - level - intercept - slope * level for c, (intercept, slope) in zip((0, 2), lines, strict=True)]
     share = gate * (purple * likeness(*excess, (0.45, 0.89)) + green * likeness(*excess, (-0.75, -0.66)))
     out = padded.copy()
     out[..., 0] -= share * excess[0]

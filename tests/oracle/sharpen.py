@@ -9,7 +9,7 @@ AXES = [(0, 1), (1, 0), (1, 1), (1, -1)]
 
 
 def sharpen(rgb: np.ndarray, amount: float, blur: np.ndarray, noise: tuple[float, float]) -> np.ndarray:
-    """rgb (H, W, 3) linear working RGB -> sharpened; blur (2, 4) taps 0..3 of the PSF and of the PSF twice; noise: variance of the detail."""
+    """rgb (H, W, 3) linear working RGB -> sharpened; blur (2, 4): taps 0..3 of the PSF, once and twice; noise: of the detail."""
     if amount == 0:
         return rgb
     padded = np.pad(rgb.astype(np.float64), ((PAD, PAD), (PAD, PAD), (0, 0)), "edge")
@@ -26,12 +26,14 @@ def sharpen(rgb: np.ndarray, amount: float, blur: np.ndarray, noise: tuple[float
 
 
 def allowed(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Range of the result: that of the 3x3 neighbourhood, beyond which a crest may rise and a trough sink by its own height."""
+    """Range of the result: that of the 3x3 neighbourhood, beyond which a crest may rise and a trough sink by their own height."""
     around = np.stack([moved(y, dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)])
-    pairs = [(moved(y, dy, dx), moved(y, -dy, -dx)) for dy, dx in AXES]
-    crest = np.max([y - np.maximum(*pair) for pair in pairs], axis=0)
-    trough = np.max([np.minimum(*pair) - y for pair in pairs], axis=0)
-    return around.min(0) - np.maximum(trough, 0), around.max(0) + np.maximum(crest, 0)
+    crest, trough = np.zeros_like(y), np.zeros_like(y)
+    for dy, dx in AXES:
+        before, after = (np.stack([moved(y, side * step * dy, side * step * dx) for step in (1, 2)]) for side in (-1, 1))
+        crest = np.maximum(crest, np.minimum(y - before.min(0), y - after.min(0)))
+        trough = np.maximum(trough, np.minimum(before.max(0) - y, after.max(0) - y))
+    return around.min(0) - trough, around.max(0) + crest
 
 
 def convolve(y: np.ndarray, taps: np.ndarray) -> np.ndarray:

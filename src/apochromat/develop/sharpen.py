@@ -17,14 +17,14 @@ ASSUMED_NOISE = 1e-6  # variance of luminance where no noise model is known
 
 class SharpenParams(Params):
     amount: float = parameter(0.7, "Share of the blur to undo; 0 = off.", ge=0, le=1)
-    radius: float = parameter(0.65, "Standard deviation of the blur of lens and pixels.", ge=0.3, le=1.2, unit="px")
+    radius: float = parameter(0.65, "Standard deviation of the blur of lens and pixels.", ge=0.4, le=1.2, unit="px")
 
 
 def blur_taps(radius: float) -> np.ndarray:
-    """(2, 4) float32: taps 0..3 of the Gaussian of `radius` pixels and of that Gaussian applied twice; each adds to one on both sides."""
-    sigma = radius * np.sqrt([[1.0], [2.0]])
-    taps = np.exp(-np.square(np.arange(TAPS) / sigma) / 2)
-    return np.ascontiguousarray(taps / (2 * taps.sum(1, keepdims=True) - taps[:, :1]), np.float32)
+    """(2, 4) float32: taps 0..3 of the Gaussian of `radius` pixels, and of it applied twice; cut to 7 taps that add to one."""
+    once = np.exp(-np.square(np.arange(1 - TAPS, TAPS) / radius) / 2)
+    twice = np.convolve(once, once)[TAPS - 1 : 1 - TAPS]
+    return np.ascontiguousarray([taps[TAPS - 1 :] / taps.sum() for taps in (once, twice)], np.float32)
 
 
 def noise_gain(blur: np.ndarray) -> float:
@@ -36,7 +36,7 @@ def noise_gain(blur: np.ndarray) -> float:
 
 
 def luminance_noise(development: Development) -> tuple[float, float]:
-    """(a, b): variance a Y + b of working luminance Y at neutral pixels, from the noise model, white balance, colour and noise reduction."""
+    """(a, b): variance a Y + b of working luminance Y at neutral pixels; spatial gains (lens shading) are left out."""
     if development.noise is None:
         return 0.0, ASSUMED_NOISE
     matrix = np.asarray(development.finish.get("camera_to_working", np.eye(3)), np.float64)
