@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -151,7 +152,9 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, threads), daemon=True)
         self.task: Task | None = None
-        # Ctrl-C is the parent's business: the child inherits the blocked signal, the parent gets what came meanwhile.
+        # Ctrl-C is the parent's business: the child inherits the blocked signal, the parent gets what came meanwhile. Multiprocessing's
+        # own helper unblocks the signal when it starts, so it has to run before.
+        resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self.process.start()

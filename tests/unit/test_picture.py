@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import time
 
 import numpy as np
@@ -245,6 +246,18 @@ def test_failure_leaves_nothing(photo, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_is_one_sentence(photo, tmp_path):
+    """A limit on file sizes stands for the full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))
+    try:
+        with pytest.raises(PictureError, match=r"a\.tiff could not be written: file too large"):
+            write(rendition(photo), tmp_path / "a.tiff")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
 
 

@@ -44,30 +44,32 @@ def _apo(
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line and return its exit code; nothing but KeyboardInterrupt gets out."""
+    """Run one command line and return its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     debug = bool(os.environ.get("APO_DEBUG"))
     if not debug:
         warnings.simplefilter("ignore")
     usage_errors: Any = typer.BadParameter.__base__  # the base of all complaints about the command line, not exported by name
+    status = WRONG_USAGE
     try:
-        return app(arguments, prog_name="apo", standalone_mode=False) or 0
+        status = app(arguments, prog_name="apo", standalone_mode=False) or 0
     except UsageError as error:
         complain(str(error))
     except usage_errors as error:
         complain(_usage_sentence(error))
-    except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted")
-        return INTERRUPTED
+    except typer.Abort:
+        status = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read the paths has gone
-        return FAILED
+        status = FAILED
     except Exception as error:
         complain(f"an error inside the program ({type(error).__name__}: {error}); APO_DEBUG=1 shows where")
         if debug:
             traceback.print_exc()
-        return FAILED
-    return WRONG_USAGE
+        status = FAILED
+    if status == INTERRUPTED:  # Typer turns Ctrl-C into this status, or into Abort
+        complain("interrupted")
+    return status
 
 
 def _usage_sentence(error: Any) -> str:

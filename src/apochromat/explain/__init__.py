@@ -37,7 +37,7 @@ class Explanation:
     def add(self, stage: Stage, params: Params, development: Development) -> None:
         """Keep the result of one stage as two small pictures."""
         overview, detail = self._view.of(stage, development)
-        news = {key: value for key, value in development.facts.items() if key not in self._known}
+        news = {key: value for key, value in development.facts.items() if self._known.get(key) is not value}
         self._known.update(news)
         self.steps.append(Step(stage, params, news, overview, detail))
 

@@ -39,9 +39,11 @@ def read_isolated(path: str | Path, *, timeout_s: float = TIMEOUT_S, memory_byte
     try:
         with warnings.catch_warnings():  # Python 3.12 warns of threads at a fork; the child runs the decoder and nothing of theirs
             warnings.simplefilter("ignore", DeprecationWarning)
+            signals = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is this process's business, not the child's
             child = os.fork()
         if child == 0:
             _decode_and_exit(path, shared, timeout_s, memory_bytes)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         with naming(path):
             _await(child, timeout_s)
             answer = _receive(shared)
