@@ -170,6 +170,8 @@ def test_full_disk(raw, tmp_path):
         (["--until", "demosaic", "-o", "a.jpg"], "JPEG cannot hold linear pixels"),
         (["--recipe", "none.toml"], "none.toml: the recipe could not be read"),
         (["-o", "a.dng"], "not a picture format"),
+        (["-o", "a.dng/"], "a.dng/: the folder could not be made: file exists"),
+        (["-o", "/proc/x/"], "/proc/x/: the folder could not be made"),
     ],
 )
 def test_wrong_usage(raw, tmp_path, arguments, sentence):

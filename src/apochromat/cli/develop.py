@@ -43,6 +43,8 @@ def develop(
 
     options = _options(settings, recipes, until, rendering, space, quality, depth, overwrite)
     tasks = _tasks(files, output, explain, options)
+    if output.endswith(os.sep):
+        _make_folder(Path(output))
     progress = Progress(len(tasks), quiet)
     failed = 0
     outcomes = batch.run(tasks, jobs)
@@ -106,6 +108,13 @@ def _outputs(files: list[Path], output: str, until: str | None) -> list[Path]:
     if len(files) > 1:
         raise UsageError(f"-o {output} names one file for {len(files)} inputs; a folder ends in {os.sep}")
     return [Path(output)]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"-o {folder}{os.sep}: the folder could not be made: {(error.strerror or str(error)).lower()}") from error
 
 
 def _check_formats(outputs: list[Path], options: Options) -> None:
