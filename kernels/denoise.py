@@ -69,20 +69,18 @@ class Denoise(hl.Generator):
         g.kept.append((f, consumer))
         return f
 
-    def gains(g, cx, cy):
-        """Gain at the four samples of a cell inside the frame."""
-        samples = []
-        for a, b in POSITIONS:
-            knot = g.knot[2 * cy + b]
-            above = hl.clamp(hl.cast(hl.Int(32), knot), 0, hl.max(g.lines.dim(1).extent() - 2, 0))
-            upper, lower = (g.lines[2 * cx + a, above + k, b] for k in (0, 1))
-            samples.append(upper + (knot - hl.cast(hl.Float(32), above)) * (lower - upper))
-        return samples
-
-    def cell(g):
-        """The four samples of cell (x, y) before gain; outside the frame those of the nearest cell."""
+    def cell(g, consumer):
+        """The four samples of a cell before gain, and their gains; outside the frame those of the nearest cell."""
         cx, cy = hl.clamp(hl.likely(x), 0, g.width() - 1), hl.clamp(hl.likely(y), 0, g.height() - 1)
-        return [g.mosaic[a, cx, b, cy] / gain for (a, b), gain in zip(POSITIONS, g.gains(cx, cy), strict=True)]
+        gains = g.keep(consumer, "gains", [g.gain(cx, cy, a, b) for a, b in POSITIONS])
+        return g.keep(consumer, "cell", [g.mosaic[a, cx, b, cy] / gains[x, y][p] for p, (a, b) in enumerate(POSITIONS)]), gains
+
+    def gain(g, cx, cy, a, b):
+        """Gain at column a and row b of a cell."""
+        knot = g.knot[2 * cy + b]
+        above = hl.clamp(hl.cast(hl.Int(32), knot), 0, hl.max(g.lines.dim(1).extent() - 2, 0))
+        upper, lower = (g.lines[2 * cx + a, above + k, b] for k in (0, 1))
+        return upper + (knot - hl.cast(hl.Float(32), above)) * (lower - upper)
 
     def width(g):
         return g.mosaic.dim(1).extent()
@@ -91,7 +89,9 @@ class Denoise(hl.Generator):
         return g.mosaic.dim(3).extent()
 
     def inside(g, cx, cy):
-        return hl.likely((cx >= 0) & (cx < g.width()) & (cy >= 0) & (cy < g.height()))
+        """Whether both (x, y) and (cx, cy) are cells of the frame."""
+        cells = [(a >= 0) & (a < g.width()) & (b >= 0) & (b < g.height()) for a, b in ((x, y), (cx, cy))]
+        return hl.likely(cells[0] & cells[1])
 
     def stabilised(g, samples):
         """Samples as numbers whose noise has variance 1 (Anscombe)."""
@@ -108,7 +108,7 @@ class Denoise(hl.Generator):
 
     def average_patches(g, consumer):
         """Step 2: planes of the cells averaged over those nearby whose surroundings look the same."""
-        cell = g.keep(consumer, "cell", g.cell())
+        cell, _ = g.cell(consumer)
         z = g.keep(consumer, "z", g.stabilised(cell[x, y]))
         weights = [g.patch_weight(consumer, z, dx, dy) for dx, dy in PAIRS]
         pairs = [(w[x, y], x + dx, y + dy) for w, (dx, dy) in zip(weights, PAIRS, strict=True)]
@@ -123,8 +123,7 @@ class Denoise(hl.Generator):
         column = g.keep(consumer, "column" + name, square[x, y - 1] + square[x, y] + square[x, y + 1])
         excess = (column[x - 1, y] + column[x, y] + column[x + 1, y]) / 72 - 1
         fall = hl.clamp(1 - excess / g.tolerance, 0, 1) ** 2
-        both = g.inside(x, y) & g.inside(x + dx, y + dy)
-        return g.keep(consumer, "weight" + name, hl.select(both, fall * fall, 0))
+        return g.keep(consumer, "weight" + name, hl.select(g.inside(x + dx, y + dy), fall * fall, 0))
 
     def spread_chroma(g, consumer, samples, chroma, planes, distance):
         """Step 3: chroma averaged with the 8 cells at `distance`; a pair's weight is 1 up to a difference of noise, then falls to 0."""
@@ -137,14 +136,14 @@ class Denoise(hl.Generator):
 
     def blend(g, near, chroma):
         """Step 4: as much of the corrections as asked for, under the gain again."""
-        raw = g.keep(g.output, "raw", g.cell())
+        raw, gains = g.cell(g.output)
         after = (near[x, y][0], *chroma, near[x, y][3])
         change = g.keep(g.output, "change", [b - a for a, b in zip(g.opponent(raw), after, strict=True)])
         column = g.keep(g.output, "column", [binomial(*(change[x, y + d][k] for d in (-1, 0, 1))) for k in (1, 2)])
         asked = [g.luminance * change[x, y][k] for k in range(4)]
         for k in (0, 1):
             asked[k + 1] += (g.chroma - g.luminance) * binomial(*(column[x + d, y][k] for d in (-1, 0, 1)))
-        moved = [(raw[x, y][p] + d) * gain for p, (d, gain) in enumerate(zip(g.samples(asked), g.gains(x, y), strict=True))]
+        moved = [(raw[x, y][p] + d) * gains[x, y][p] for p, d in enumerate(g.samples(asked))]
         result = g.keep(g.output, "result", moved)
         upper, lower = (hl.select(i == 0, result[x, y][p], result[x, y][p + 1]) for p in (0, 2))
         g.output[i, x, j, y] = hl.select(j == 0, upper, lower)
