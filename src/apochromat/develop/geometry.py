@@ -86,7 +86,8 @@ def light_path(development: Development, opcodes: Sequence[Opcode], profile: Len
 
 def trace(steps: Sequence[Step], channel: int, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Source position and gain of output positions (y, x), active-area pixels, for channel 0, 1 or 2."""
-    gain = np.ones(np.broadcast_shapes(y.shape, x.shape))
+    y, x = np.broadcast_arrays(y, x)
+    gain = np.ones(y.shape)
     for step in steps:
         y, x, factor = step(channel, y, x)
         gain = gain * factor
@@ -167,8 +168,8 @@ _STEPS = {WarpRectilinear: warp_step, FixVignetteRadial: vignette_step, GainMap:
 
 
 def knots(size: int) -> np.ndarray:
-    """Positions of the spline's knots for `size` pixels: one before the first pixel, two beyond the last cell."""
-    return (np.arange(-(-size // KNOT) + 3) - 1.0) * KNOT
+    """Positions of the spline's knots for `size` pixels: two before the first cell, three beyond the last."""
+    return (np.arange(-(-size // KNOT) + 5) - 2.0) * KNOT
 
 
 def displacement(development: Development, steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:

@@ -24,8 +24,9 @@ MARGIN = 9  # cells around them for blur, interpolation and displacement
 PARTS = 2  # parts along a block's side, each with a displacement of its own
 ROOM = MARGIN - 3  # what is left of it beside green after blur
 SIDE = CELLS + 2 * MARGIN
-TILES = 16  # blocks are chosen from at most this many tiles along the longer side
-LEAST_BLOCKS = 16
+TILES = 16  # along the longer side of the picture, at most; each offers the block richest in edges
+BLOCKS = 128  # of these are compared
+LEAST_PARTS = 60  # that must show a displacement
 LEAST_GAIN = 0.1  # of colour over green within a block
 LARGEST_RESIDUAL = 0.2  # of a block's fit, as a share of the colour's variance
 BLOCK_FLOOR = 0.02  # px: no block is believed better than this
@@ -109,7 +110,7 @@ def estimate(development: Development) -> list[RadialShift]:
     """
     none = centred(development)
     corners = _blocks(development.mosaic)
-    if len(corners) < LEAST_BLOCKS:
+    if len(corners) * PARTS**2 < LEAST_PARTS:
         return [none, none]
     patches = np.stack([development.mosaic[y : y + 2 * SIDE, x : x + 2 * SIDE] for y, x in corners])
     clipped = np.stack([development.clip[y // 2 : y // 2 + SIDE, x // 2 : x // 2 + SIDE] for y, x in corners]) != 0
@@ -119,7 +120,7 @@ def estimate(development: Development) -> list[RadialShift]:
 
 
 def _blocks(mosaic: np.ndarray) -> np.ndarray:
-    """Top left corners (n, 2), even, of the block richest in edges in each tile of the picture."""
+    """Top left corners (n, 2), even, of blocks rich in edges, spread over the picture."""
     height, width = mosaic.shape
     step = 2 * CELLS
     rows, columns = (height - 4 * MARGIN) // step, (width - 4 * MARGIN) // step
@@ -127,15 +128,15 @@ def _blocks(mosaic: np.ndarray) -> np.ndarray:
         return np.zeros((0, 2), int)
     inner = mosaic[2 * MARGIN : 2 * MARGIN + rows * step, 2 * MARGIN : 2 * MARGIN + columns * step]
     green = inner[::8, 1::2].reshape(rows, -1, columns, CELLS)
-    edges = np.abs(np.diff(green, axis=3)).max(3).mean(1) / (np.abs(green.mean((1, 3))) + 0.01)
+    edges = np.abs(np.diff(green, axis=3)).max(3).mean(1) / np.sqrt(np.abs(green.mean((1, 3))) + 0.01)  # against shot noise
     tile = -(-max(rows, columns) // TILES)
     best = []
     for top in range(0, rows, tile):
         for left in range(0, columns, tile):
             part = edges[top : top + tile, left : left + tile]
             y, x = np.unravel_index(np.argmax(part), part.shape)
-            best.append((top + y, left + x))
-    return np.array(best) * step
+            best.append((part[y, x], top + y, left + x))
+    return np.array(sorted(best, reverse=True)[:BLOCKS])[:, 1:].astype(int) * step
 
 
 def _colour_shift(patches: np.ndarray, middle: np.ndarray, none: RadialShift, site: int) -> RadialShift:
@@ -147,8 +148,8 @@ def _colour_shift(patches: np.ndarray, middle: np.ndarray, none: RadialShift, si
     linear = cubic = 0.0
     for _ in range(3):
         expected = linear * r + cubic * r**3
-        shift, error = _block_shifts(colour, _moved(green, -outwards * expected[:: PARTS**2, None] / 2), outwards)
-        before, (linear, cubic, trusted) = (linear, cubic), _radial_fit(r, expected + shift, error)
+        (shift, across), error = _block_shifts(colour, _moved(green, -outwards * expected[:: PARTS**2, None] / 2), outwards)
+        before, (linear, cubic, trusted) = (linear, cubic), _radial_fit(r, expected + shift, across, error)
         if not trusted:
             return none
         if max(abs(linear - before[0]), abs(cubic - before[1])) < SETTLED:
@@ -192,7 +193,7 @@ def _spline_weights(t: np.ndarray) -> np.ndarray:
 
 
 def _block_shifts(colour: np.ndarray, green: np.ndarray, outwards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Displacement of colour against green outwards, px, and its standard error, for each part; infinite error where it fails."""
+    """Displacement of colour against green outwards and across (2, n), px, and its standard error; infinite error where it fails."""
     middle, up, down = green[:, 1:-1, 1:-1], green[:, :-2, 1:-1], green[:, 2:, 1:-1]
     left, right = green[:, 1:-1, :-2], green[:, 1:-1, 2:]
     gy, gx = (down - up) / 2, (right - left) / 2
@@ -209,18 +210,27 @@ def _block_shifts(colour: np.ndarray, green: np.ndarray, outwards: np.ndarray) -
     fits = (gain > LEAST_GAIN) & (residual < LARGEST_RESIDUAL * energy)
     safe = np.where(fits, gain, 1.0)
     error = 2 * np.sqrt(residual / x.shape[2] * np.abs(inverse[:, 1, 1])) / safe
-    return np.where(fits, -2 * slope[:, 1] / safe, 0.0), np.where(fits, np.hypot(error, BLOCK_FLOOR), np.inf)
+    return np.where(fits, -2 * slope[:, 1:3].T / safe, 0.0), np.where(fits, np.hypot(error, BLOCK_FLOOR), np.inf)
 
 
-def _radial_fit(r: np.ndarray, shift: np.ndarray, error: np.ndarray) -> tuple[float, float, bool]:
-    """Coefficients of r and r^3 through the blocks, and whether they are well supported and significant.
+def _radial_fit(r: np.ndarray, shift: np.ndarray, across: np.ndarray, error: np.ndarray) -> tuple[float, float, bool]:
+    """Coefficients of r and r^3 through the displacements outwards, and whether they are well supported.
+
+    A radial aberration moves nothing across the radius, so what a fit finds there measures how far the scene's own colours deceive.
+    """
+    found = np.isfinite(error)
+    if np.count_nonzero(found) < LEAST_PARTS:
+        return 0.0, 0.0, False
+    (linear, cubic), significance = _polynomial(r[found], shift[found], error[found])
+    deceit = _polynomial(r[found], across[found], error[found])[1]
+    return linear, cubic, significance > LEAST_SIGNIFICANCE * max(1.0, deceit / 2)
+
+
+def _polynomial(r: np.ndarray, shift: np.ndarray, error: np.ndarray) -> tuple[tuple[float, float], float]:
+    """Coefficients of r and r^3, and the largest ratio of the model to its standard error.
 
     The cubic term is taken only where it is itself significant: extrapolated to the corners it would cost more than it gives.
     """
-    found = np.isfinite(error)
-    r, shift, error = r[found], shift[found], error[found]
-    if len(r) < LEAST_BLOCKS:
-        return 0.0, 0.0, False
     powers = np.stack([r, r**3], -1)
     both, covariance = _robust_fit(powers, shift, error)
     if abs(both[1]) < CUBIC_SIGNIFICANCE * np.sqrt(covariance[1, 1]):
@@ -228,8 +238,7 @@ def _radial_fit(r: np.ndarray, shift: np.ndarray, error: np.ndarray) -> tuple[fl
         both, covariance = np.array([linear[0], 0.0]), np.diag([variance[0, 0], 0.0])
     at = np.linspace(0.2, 1, 9)[:, None] ** (1, 3)
     deviation = np.sqrt(np.einsum("ni,ij,nj->n", at, covariance, at))
-    significant = np.any(np.abs(at @ both) > LEAST_SIGNIFICANCE * deviation)
-    return float(both[0]), float(both[1]), bool(significant)
+    return (float(both[0]), float(both[1])), float((np.abs(at @ both) / deviation).max())
 
 
 def _robust_fit(model: np.ndarray, shift: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,8 @@ import numpy as np
 
 from apochromat.light.raw_frame import RawFrame
 
-_FAR_M = 1000.0  # focus distance where the file does not say
+FAR_M = 1000.0  # focus distance where the file does not say
+SHRINK = 16  # the picture that lensfun's vignetting is taken from is this much smaller
 
 
 @dataclass(frozen=True)
@@ -72,26 +73,28 @@ def _lenses(database: Any, camera: Any, facts: dict[str, Any]) -> list[Any]:
     return [lens for lens in found if lens.min_focal * 0.99 <= facts["focal_mm"] <= lens.max_focal * 1.01]
 
 
-def _profile(lens: Any, crop_factor: float, height: int, width: int, facts: dict[str, Any]) -> LensProfile | None:
+def _profile(lens: Any, crop_factor: float, height: int, width: int, facts: dict[str, Any]) -> LensProfile:
     """Sample lensfun along the middle row and the top row, which together hold every distance from the centre to the corner."""
+    modifier = _modifier(lens, crop_factor, width, height, facts)
+    y, x = (height - 1) / 2, (width - 1) / 2
+    radius = np.concatenate([np.hypot(np.arange(width) - x, top - y) for top in (y, 0.0)])
+    rows = np.concatenate([_row(modifier, top, width) for top in (y, 0.0)])
+    source = np.hypot(rows[:, 0] - x, rows[:, 1] - y)
+    order = np.unique(np.round(radius, 3), return_index=True)[1]
+    kept = order[radius[order] > 1]
+    falloff = _falloff(_modifier(lens, crop_factor, width // SHRINK, height // SHRINK, facts), width // SHRINK, height // SHRINK)
+    return LensProfile(f"{lens.maker} {lens.model}", radius[kept], source[kept], falloff, float(np.hypot(y, x)))
+
+
+def _modifier(lens: Any, crop_factor: float, width: int, height: int, facts: dict[str, Any]) -> Any:
+    """lensfun's calculator for one picture size, which fills the frame without empty corners."""
     import lensfunpy  # pyright: ignore[reportMissingImports]
 
     modifier = lensfunpy.Modifier(lens, crop_factor, width, height)
     flags = lensfunpy.ModifyFlags.DISTORTION | lensfunpy.ModifyFlags.VIGNETTING | lensfunpy.ModifyFlags.SCALE
     aperture = facts.get("f_number") or lens.min_aperture or 8.0
-    modifier.initialize(facts["focal_mm"], aperture, _FAR_M, scale=0.0, pixel_format=np.float32, flags=flags)
-    y, x = (height - 1) / 2, (width - 1) / 2
-    rows = [_row(modifier, top, width) for top in (y, 0.0)]
-    x_taken = np.arange(width)
-    radius = np.concatenate([np.hypot(x_taken - x, top - y) for top in (y, 0.0)])
-    source = np.concatenate([np.hypot(row[:, 0] - x, row[:, 1] - y) for row in rows])
-    order = np.unique(np.round(radius, 3), return_index=True)[1]
-    kept = order[radius[order] > 1]
-    light = np.ones((1, width, 3), np.float32)
-    modifier.apply_color_modification(light)
-    corner = float(np.hypot(y, x))
-    falloff = _falloff(np.hypot(x_taken - x, y) / corner, 1 / light[0, :, 1].astype(np.float64))
-    return LensProfile(f"{lens.maker} {lens.model}", radius[kept], source[kept], falloff, corner)
+    modifier.initialize(facts["focal_mm"], aperture, FAR_M, scale=0.0, pixel_format=np.float32, flags=flags)
+    return modifier
 
 
 def _row(modifier: Any, y: float, width: int) -> np.ndarray:
@@ -100,7 +103,11 @@ def _row(modifier: Any, y: float, width: int) -> np.ndarray:
     return np.stack([np.arange(width), np.full(width, y)], -1) if points is None else points[0].astype(np.float64)
 
 
-def _falloff(radius: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Coefficients of lensfun's vignetting model 1 + k1 r^2 + k2 r^4 + k3 r^6 through samples of the relative light."""
-    powers = np.stack([radius**2, radius**4, radius**6], -1)
-    return np.concatenate([[1.0], np.linalg.lstsq(powers, light - 1, rcond=None)[0]])
+def _falloff(modifier: Any, width: int, height: int) -> np.ndarray:
+    """Coefficients of lensfun's vignetting model 1 + k1 r^2 + k2 r^4 + k3 r^6, r = 1 in the corner, from a picture of its gain."""
+    light = np.ones((height, width, 3), np.float32)
+    modifier.apply_color_modification(light)
+    y, x = (height - 1) / 2, (width - 1) / 2
+    r2 = (np.square(np.arange(height) - y)[:, None] + np.square(np.arange(width) - x)).ravel() / (x * x + y * y)
+    powers = np.stack([r2, r2**2, r2**3], -1)
+    return np.concatenate([[1.0], np.linalg.lstsq(powers, 1 / light[..., 1].ravel() - 1, rcond=None)[0]])
