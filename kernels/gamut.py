@@ -13,6 +13,7 @@ from image import channels
 
 x, y = hl.vars("x y")
 TINY = hl.f32(1e-6)
+NEAREST = hl.f32(0.9999)  # of the knee to the surface, so that the compression always ends inside
 
 
 class Inputs:
@@ -37,12 +38,13 @@ def build(g, image):
     rgb = channels(image, x, y)
     lightness, chroma = opponent.split(rgb)
     far = distance(g, lightness, chroma)
-    room = hl.max(1.0 - g.gamut_knee, hl.f32(1e-3))
-    t = hl.max(far - g.gamut_knee, 0.0) / room
-    near = g.gamut_knee + room - room / (1.0 + t + t * t)
+    knee = hl.min(g.gamut_knee, NEAREST)
+    t = (far - knee) / (1.0 - knee)
+    near = hl.select(t > 0.0, 1.0 - (1.0 - knee) / (1.0 + t + t * t), far)
     scale = hl.select(lightness < 1.0, near / hl.max(far, TINY), 0.0)
     mapped = opponent.join(lightness, [c * scale for c in chroma])
-    beyond = (g.gamut_on != 0) & (far > g.gamut_knee)
+    # Negative cone responses are no light at all: such a colour is replaced even where what is left of it lies inside.
+    beyond = (g.gamut_on != 0) & ((t > 0.0) | (hl.min(*opponent.times(opponent.CONES, rgb)) < 0.0))
     out = hl.Func("mapped")
     out[x, y] = tuple(hl.select(beyond, m, v) for m, v in zip(mapped, rgb, strict=True))
     return out

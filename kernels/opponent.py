@@ -1,17 +1,17 @@
 """Lightness and chroma with straight lines of constant hue: the space in which tone and gamut move colours.
 
-A colour is held as the square roots of its cone responses, Hunt-Pointer-Estevez for D65 as in IPT (F. Ebner and M. D. Fairchild,
-"Development and testing of a color space (IPT) with improved hue uniformity", Color Imaging Conference 1998). IPT's exponent 0.43
-becomes 0.5: a square root is exact on every processor, and makes the way to the grey axis a quadratic in linear light. Lightness is
-IPT's intensity; the three roots less the lightness are the chroma, and scaling it keeps the hue.
+A colour is held as the square roots of its cone responses, those of Oklab (B. Ottosson, "A perceptual color space for image
+processing", 2020; after Ebner & Fairchild's IPT, 1998). The exponent 1/3 becomes 1/2: a square root is exact on every processor and
+makes the way to the grey axis a quadratic in linear light, and the gamuts of sRGB and Display P3 stay star-shaped about that axis.
+Lightness is a weighted mean of the roots; the roots less the lightness are the chroma, and scaling it keeps the hue.
 """
 
 import halide as hl
 
 # Linear Rec.2020 to cone responses, white (1, 1, 1) to (1, 1, 1), and back.
-CONES = ((0.440777402, 0.535301615, 0.023920983), (0.156887221, 0.748483308, 0.094629471), (0.0, 0.025777047, 0.974222953))
-RGB = ((3.045706601, -2.18296073, 0.137254128), (-0.640543666, 1.79961868, -0.159075013), (0.016948199, -0.047616262, 1.030668063))
-INTENSITY = (0.4, 0.4, 0.2)
+CONES = ((0.616755788, 0.360198402, 0.023045810), (0.265133060, 0.635839371, 0.099027568), (0.100102631, 0.203906520, 0.695990848))
+RGB = ((2.139906720, -1.246389495, 0.106482775), (-0.884735834, 2.163230941, -0.278495107), (-0.048573753, -0.454503140, 1.503076894))
+INTENSITY = (0.3, 0.6, 0.1)
 
 
 def times(matrix, v):

@@ -12,7 +12,7 @@ import opponent
 from image import channels
 
 x, y = hl.vars("x y")
-GREY = hl.f32(0.18**0.5)
+GREY, GREY_SHOWN = hl.f32(0.18**0.5), hl.f32(0.21**0.5)  # a grey card, and how it is shown (sRGB code 127)
 TINY = hl.f32(1e-6)
 
 
@@ -29,7 +29,7 @@ class Inputs:
 def curve(g, lightness):
     """(value, slope) of the tone curve at a lightness, both roots of linear light; constant above `tone_white`."""
     upper = lightness > GREY
-    rise = hl.select(upper, 1.0 - GREY, GREY)
+    rise = hl.select(upper, 1.0 - GREY_SHOWN, GREY_SHOWN)
     per_run = hl.select(upper, 1.0 / (g.tone_white - GREY), 1.0 / GREY)
     start = hl.select(upper, GREY, 0.0)
     first = hl.select(upper, g.tone_contrast, g.tone_toe)
@@ -37,7 +37,7 @@ def curve(g, lightness):
     t = hl.clamp((lightness - start) * per_run, 0.0, 1.0)
     mean, mixed = rise * per_run, t * (1.0 - t)
     scale = 1.0 / (mean + (first + last - 2.0 * mean) * mixed)
-    value = start + rise * (mean * t * t + first * mixed) * scale
+    value = hl.select(upper, GREY_SHOWN, 0.0) + rise * (mean * t * t + first * mixed) * scale
     slope = mean * mean * (last * t * t + 2.0 * mean * mixed + first * (1.0 - t) * (1.0 - t)) * scale * scale
     return value, slope
 

@@ -11,7 +11,8 @@ def finish(rgb, **arguments):
     off = {name: value for module in _stage_modules() for name, value in getattr(module, "OFF", {}).items()}
     planes = np.ascontiguousarray(np.asarray(rgb, np.float32).transpose(2, 0, 1))
     out = np.empty((*planes.shape[1:], 3), np.float32)
-    kernels.finish_f32(rgb=planes, camera_to_working=np.eye(3, dtype=np.float32), left=0, top=0, output=out, **{**off, **arguments})
+    values = {**off, "camera_to_working": np.eye(3, dtype=np.float32), **arguments}
+    kernels.finish_f32(rgb=planes, left=0, top=0, output=out, **values)
     return out
 
 

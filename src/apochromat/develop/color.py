@@ -33,13 +33,15 @@ def camera_to_working(profile: ColorProfile, xy: tuple[float, float]) -> np.ndar
 
     Raises ValueError for singular matrices and impossible whites.
     """
-    one_light = len({c.illuminant for c in profile.calibrations}) == 1 and profile.calibrations[0].forward_matrix is None
-    if one_light and profile.calibrations[0].illuminant in _CIE_WHITES:
-        to_xyz = _predicted(profile, xy)
-    else:
-        to_xyz = camera_to_xyz_d50(profile, xy)
+    to_xyz = (_predicted if _is_predictable(profile) else camera_to_xyz_d50)(profile, xy)
     matrix = np.linalg.solve(rgb_to_xyz("rec2020"), bradford(D50_XYZ, D65_XYZ) @ to_xyz)
     return matrix / matrix.sum(axis=1, keepdims=True)
+
+
+def _is_predictable(profile: ColorProfile) -> bool:
+    """Whether the profile has ColorMatrices for one CIE illuminant only, and no ForwardMatrix."""
+    illuminants = {c.illuminant for c in profile.calibrations}
+    return len(illuminants) == 1 and illuminants <= _CIE_WHITES.keys() and profile.calibrations[0].forward_matrix is None
 
 
 def _predicted(profile: ColorProfile, xy: tuple[float, float]) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Exposure: one gain on linear light, from the camera alone or chosen for the picture.
 
-`auto` places the log-average luminance of the scene (E. Reinhard et al., "Photographic tone reproduction for digital images", 2002) near
-that of an average scene, but goes only part of the way, so that night stays dark and snow bright, and not further than the
-highlights bear.
+`auto` goes half the way from the scene's log-average luminance (E. Reinhard et al., "Photographic tone reproduction for digital images",
+SIGGRAPH 2002) to that of an average scene, and half the way from the brightest hundredth of the scene to diffuse white, as far as the
+highlights bear it. So night stays dark, snow bright, and a chart on white paper is not made grey.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from apochromat.light.spaces import rgb_to_xyz
 
 OFF = {"exposure_gain": 1.0}
 _AVERAGE = 0.14  # log-average luminance of an average scene, exposed for middle grey 0.18
-_SHARE = 0.7  # of the way to it that is gone
 _FLOOR = 1 / 500  # of the highlights: what is darker, such as the surround of a fisheye picture, does not count
 _HIGHLIGHTS = 1.6  # where the brightest hundredth may go, against diffuse white 1
-_MOST_DOWN = 1.0  # EV
+_MARGIN = 1.3  # of the scene's white over its brightest thousandth
+_MOST_DOWN = 0.5  # EV
 _BLOCK, _STEP = 16, 4  # samples every _STEP pixels, averaged over blocks of _BLOCK
 
 
@@ -31,12 +31,13 @@ class ExposureParams(Params):
 
 def run(development: Development, params: ExposureParams) -> Development:
     """Give the finishing kernel its gain, and record it with the scene's white for the tone curve."""
-    luminance = scene_luminance(development) * 2**development.frame.baseline_exposure_ev
+    camera = development.frame.baseline_exposure_ev
+    luminance = scene_luminance(development) * 2**camera
     automatic = auto_ev(luminance) if params.mode == "auto" else 0.0
-    total = development.frame.baseline_exposure_ev + automatic + params.ev
-    white = max(float(np.quantile(luminance, 0.999)) * 2 ** (automatic + params.ev), min(2**total, 1.0))
-    facts = {"exposure_ev": round(total, 3), "auto_ev": round(automatic, 3), "scene_white": round(white, 4)}
-    return development.with_finish(exposure_gain=float(2**total)).with_facts(**facts)
+    chosen = automatic + params.ev
+    white = scene_white(luminance, 2**camera) * 2**chosen
+    facts = {"exposure_ev": round(camera + chosen, 3), "auto_ev": round(automatic, 3), "scene_white": round(white, 4)}
+    return development.with_finish(exposure_gain=float(2 ** (camera + chosen))).with_facts(**facts)
 
 
 def scene_luminance(development: Development) -> np.ndarray:
@@ -54,10 +55,16 @@ def auto_ev(luminance: np.ndarray) -> float:
     """Gain in EV, -2..2, for a natural rendering of a scene with these luminances (n,)."""
     bright = max(float(np.quantile(luminance, 0.99)), 1e-6)
     lit = luminance[luminance > bright * _FLOOR]
-    average = float(np.mean(np.log2(lit)))
-    wanted = np.log2(_AVERAGE) - average
+    average = 2 ** float(np.mean(np.log2(lit))) if lit.size else _AVERAGE
+    wanted = (np.log2(_AVERAGE / average) + np.log2(1 / bright)) / 2
     headroom = np.log2(_HIGHLIGHTS / bright)
-    return float(np.clip(min(_SHARE * wanted, max(headroom, 0.0)), -_MOST_DOWN, 2.0))
+    return float(np.clip(min(wanted, max(headroom, 0.0)), -_MOST_DOWN, 2.0))
+
+
+def scene_white(luminance: np.ndarray, sensor_white: float) -> float:
+    """Luminance that the tone curve takes to white: the brightest thousandth, with a margin where the sensor did not clip."""
+    brightest = float(np.quantile(luminance, 0.999))
+    return max(brightest, min(_MARGIN * brightest, sensor_white))
 
 
 STAGE = Stage(

@@ -16,7 +16,11 @@ PRIMARIES = {
     "display-p3": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
 }
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-_CONES_D65 = np.array([[0.4002, 0.7075, -0.0807], [-0.2280, 1.1500, 0.0612], [0.0, 0.0, 0.9184]])
+_OKLAB_CONES = np.array([
+    [0.8189330101, 0.3618667424, -0.1288597137],
+    [0.0329845436, 0.9293118715, 0.0361456387],
+    [0.0482003018, 0.2643662691, 0.6338517070],
+])  # fmt: skip
 
 
 def xyz_of_xy(xy: tuple[float, float]) -> np.ndarray:
@@ -45,9 +49,9 @@ def bradford(white_from: np.ndarray, white_to: np.ndarray) -> np.ndarray:
 
 
 def rgb_to_cones(space: str) -> np.ndarray:
-    """Matrix (3, 3) from linear RGB to Hunt-Pointer-Estevez cone responses as IPT uses them, white at (1, 1, 1).
+    """Matrix (3, 3) from linear RGB to the cone responses of Oklab, white at (1, 1, 1).
 
-    Source: F. Ebner and M. D. Fairchild, "Development and testing of a color space (IPT) with improved hue uniformity", 1998.
+    Source: B. Ottosson, "A perceptual color space for image processing", 2020.
     """
-    cones = _CONES_D65 @ rgb_to_xyz(space)
+    cones = _OKLAB_CONES @ rgb_to_xyz(space)
     return cones / cones.sum(axis=1, keepdims=True)

@@ -1,7 +1,7 @@
 """Gamut: colours that the output space cannot show are brought in at their own hue and lightness.
 
 Distance-based compression after the ACES reference gamut compression (Academy, 2020), in a space with straight lines of constant hue
-after IPT (Ebner & Fairchild 1998). Colours nearer to grey than the knee pass bit-exactly; the working space stays Rec.2020.
+after Oklab (Ottosson 2020). Colours nearer to grey than the knee pass bit-exactly; the working space stays Rec.2020.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OFF = {"gamut_on": 0, "gamut_knee": 1.0, "gamut_cones_to_output": np.eye(3, dtyp
 
 class GamutParams(Params):
     enabled: bool = parameter(True, "Bring colours beyond the output space in by hue; without it each channel is clipped")
-    knee: float = parameter(0.9, "Distance from grey, as a share of the way to the gamut's surface, up to which colours are untouched", ge=0.5, le=1)
+    knee: float = parameter(0.9, "Share of the way from grey to the gamut's surface up to which colours are untouched", ge=0.5, le=1)
 
 
 def cones_to(space: str) -> np.ndarray:
@@ -38,6 +38,6 @@ STAGE = Stage(
     summary="Colours beyond the output space brought in by hue",
     params=GamutParams,
     run=run,
-    source="ACES reference gamut compression; Ebner & Fairchild 1998",
+    source="ACES reference gamut compression; Ottosson 2020",
     neutral={"knee": 1.0},
 )

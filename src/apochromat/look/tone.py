@@ -2,7 +2,7 @@
 
 A monotone rational quadratic spline (Gregory & Delbourgo 1982) through black, grey 0.18 and the scene's white; chroma follows the
 mean of the curve's ratio and slope, so colours gain a little where contrast does and fade to white at the top, along lines of
-constant hue (Ebner & Fairchild 1998).
+constant hue (Oklab, Ottosson 2020).
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from apochromat.develop.stage import Params, Stage, parameter
 from apochromat.light.development import Development
 
 OFF = {"tone_on": 0, "tone_white": 1.0, "tone_toe": 1.0, "tone_contrast": 1.0, "tone_shoulder": 1.0, "tone_richness": 0.0}
-_GREY = 0.18**0.5
+_GREY, _GREY_SHOWN = 0.18**0.5, 0.21**0.5  # as in kernels/tone.py
 
 
 class ToneParams(Params):
     enabled: bool = parameter(True, "Apply the tone curve; without it values above 1 clip")
-    contrast: float = parameter(1.25, "Slope of the curve at middle grey; 1 is the scene's own contrast", ge=0.7, le=2.0)
-    shadows: float = parameter(0.55, "Slope of the curve at black: lower is deeper, higher more open", ge=0.1, le=1.5)
-    highlights: float = parameter(0.35, "Slope at white as a share of the mean slope above grey: lower is softer", ge=0.05, le=1.0)
+    contrast: float = parameter(1.15, "Slope of the curve at middle grey; 1 is the scene's own contrast", ge=0.7, le=2.0)
+    shadows: float = parameter(0.7, "Slope of the curve at black: lower is deeper, higher more open", ge=0.1, le=1.5)
+    highlights: float = parameter(0.6, "Slope at white as a share of the mean slope above grey: lower is softer", ge=0.05, le=1.0)
     richness: float = parameter(0.5, "How far colours follow the curve's slope: 0 keeps saturation, 1 behaves as film", ge=0, le=1)
 
 
@@ -27,7 +27,7 @@ def run(development: Development, params: ToneParams) -> Development:
     if not params.enabled:
         return development
     white = min(max(development.facts.get("scene_white", 1.0), 0.5), 4.0) ** 0.5
-    mean = (1 - _GREY) / (white - _GREY)
+    mean = (1 - _GREY_SHOWN) / (white - _GREY)
     return development.with_finish(
         tone_on=1,
         tone_white=white,
@@ -44,6 +44,6 @@ STAGE = Stage(
     summary="Natural global tone that keeps hue",
     params=ToneParams,
     run=run,
-    source="Gregory & Delbourgo 1982; Ebner & Fairchild 1998",
+    source="Gregory & Delbourgo 1982; Ottosson 2020",
     neutral={"enabled": False},
 )
