@@ -5,7 +5,9 @@ import math
 import numpy as np
 
 
-def warp_rectilinear(y: float, x: float, size: tuple[int, int], coefficients: np.ndarray, center: tuple[float, float]) -> tuple[float, float]:
+def warp_rectilinear(
+    y: float, x: float, size: tuple[int, int], coefficients: np.ndarray, center: tuple[float, float]
+) -> tuple[float, float]:
     """Source (y, x) of an output pixel. Pixel (y, x) has its centre at (y + 0.5, x + 0.5); the radius is 1 at the farthest corner."""
     k0, k1, k2, k3, t0, t1 = coefficients
     cy, cx, m = _centre(size, center)

@@ -43,7 +43,7 @@ class GeometryParams(Params):
 
     opcodes: bool = parameter(True, "Apply the warps the file asks for (OpcodeList3)", label="File's warps")
     lensfun: bool = parameter(
-        True, "Correct distortion from lensfun's data where the file has no warp, the lens is known and lensfunpy is installed", label="Lens data"
+        True, "Correct distortion from lensfun's data where the file has no warp and lensfunpy knows the lens", label="Lens data"
     )
 
 
@@ -53,11 +53,12 @@ def run(development: Development, params: GeometryParams) -> Development:
     warps = any(isinstance(op, WarpRectilinear) for op in opcodes)
     profile = lens_profile.find(development.frame) if params.lensfun and not warps else None
     development = development.with_facts(geometry={"opcodes": params.opcodes and warps, "lens": profile.name if profile else ""})
-    run_knots, rise_knots = displacement(development, light_path(development, opcodes if params.opcodes else [], profile))
-    mode = _mode(run_knots, rise_knots)
-    if mode == OFF_MODE:
+    steps = light_path(development, opcodes if params.opcodes else [], profile)
+    if not steps:
         return development
-    return development.with_finish(resample_mode=mode, resample_run=run_knots.astype(np.float32), resample_rise=rise_knots.astype(np.float32))
+    run_knots, rise_knots = (knots.astype(np.float32) for knots in displacement(development, steps))
+    mode = _mode(run_knots, rise_knots)
+    return development.with_finish(resample_mode=mode, resample_run=run_knots, resample_rise=rise_knots) if mode else development
 
 
 def picture_box(development: Development) -> Box:

@@ -2,8 +2,8 @@
 
 Source: sub-pixel registration by gradients (Lucas & Kanade 1981) within blocks rich in edges, and a radial model through the blocks by
 iteratively reweighted least squares (Tukey's biweight), as lens colour errors are radial about the optical centre (Mallon & Whelan 2007).
-In a block, red (or blue) is taken for a straight-line function of green, displaced: R(p) = a + b G(p + d), with a Laplacian term that takes up
-a difference of sharpness. The residual of each block's fit gives the weight of its displacement; no threshold on noise is needed.
+In a block, red (or blue) is taken for a straight-line function of green, displaced: R(p) = a + b G(p + d), with a Laplacian term that
+takes up a difference of sharpness. The residual of each block's fit gives the weight of its displacement.
 
 The stage changes no pixel: it hands two RadialShift to geometry, which moves red and blue in its one resampling.
 """
@@ -68,13 +68,13 @@ class LateralCaParams(Params):
 
     mode: Literal["auto", "off", "manual"] = parameter("auto", "Estimate from the picture, leave alone, or use the four values below")
     red: float = parameter(0.0, "Red, linear term: how far red lies outside green in the corner", ge=-20, le=20, unit="px")
-    red_cubic: float = parameter(0.0, "Red, cubic term: the share that grows with the third power of the radius", ge=-20, le=20, unit="px")
+    red_cubic: float = parameter(0.0, "Red, cubic term: the share growing with the third power of the radius", ge=-20, le=20, unit="px")
     blue: float = parameter(0.0, "Blue, linear term: how far blue lies outside green in the corner", ge=-20, le=20, unit="px")
-    blue_cubic: float = parameter(0.0, "Blue, cubic term: the share that grows with the third power of the radius", ge=-20, le=20, unit="px")
+    blue_cubic: float = parameter(0.0, "Blue, cubic term: the share growing with the third power of the radius", ge=-20, le=20, unit="px")
 
 
 def run(development: Development, params: LateralCaParams) -> Development:
-    """Note the displacement of red and blue for geometry; nothing where it is under 0.1 px or the file corrects it by a warp per channel."""
+    """Note the displacement of red and blue for geometry; nothing where it is under 0.1 px or the file itself corrects it."""
     none = centred(development)
     if params.mode == "manual":
         shifts = [
@@ -109,26 +109,24 @@ def estimate(development: Development) -> list[RadialShift]:
     Reads the white-balanced RGGB mosaic and its clip mask.
     """
     none = centred(development)
-    corners = _blocks(development.mosaic)
+    corners = _blocks(development.mosaic, development.clip)
     if len(corners) * PARTS**2 < LEAST_PARTS:
         return [none, none]
     patches = np.stack([development.mosaic[y : y + 2 * SIDE, x : x + 2 * SIDE] for y, x in corners])
-    clipped = np.stack([development.clip[y // 2 : y // 2 + SIDE, x // 2 : x // 2 + SIDE] for y, x in corners]) != 0
-    usable = ~clipped.any((1, 2))
-    patches, middle = patches[usable], corners[usable] + (SIDE - 0.5) + np.array(development.origin) - (none.y, none.x)
+    middle = corners + (SIDE - 0.5) + np.array(development.origin) - (none.y, none.x)
     return [_colour_shift(patches, middle, none, site) for site in (0, 1)]
 
 
-def _blocks(mosaic: np.ndarray) -> np.ndarray:
-    """Top left corners (n, 2), even, of blocks rich in edges, spread over the picture."""
+def _blocks(mosaic: np.ndarray, clip: np.ndarray) -> np.ndarray:
+    """Top left corners (n, 2), even, of blocks rich in edges and free of clipped samples, spread over the picture."""
     height, width = mosaic.shape
-    step = 2 * CELLS
-    rows, columns = (height - 4 * MARGIN) // step, (width - 4 * MARGIN) // step
-    if rows < 2 or columns < 2:
+    rows, columns = ((size // 2 - 2 * MARGIN) // CELLS for size in (height, width))
+    if rows < 1 or columns < 1:
         return np.zeros((0, 2), int)
-    inner = mosaic[2 * MARGIN : 2 * MARGIN + rows * step, 2 * MARGIN : 2 * MARGIN + columns * step]
-    green = inner[::8, 1::2].reshape(rows, -1, columns, CELLS)
+    inner = np.s_[MARGIN : MARGIN + rows * CELLS, MARGIN : MARGIN + columns * CELLS]
+    green = mosaic[::2, 1::2][inner][::4].reshape(rows, -1, columns, CELLS)
     edges = np.abs(np.diff(green, axis=3)).max(3).mean(1) / np.sqrt(np.abs(green.mean((1, 3))) + 0.01)  # against shot noise
+    edges[clip[inner].reshape(rows, CELLS, columns, CELLS).any((1, 3))] = -1
     tile = -(-max(rows, columns) // TILES)
     best = []
     for top in range(0, rows, tile):
@@ -136,7 +134,8 @@ def _blocks(mosaic: np.ndarray) -> np.ndarray:
             part = edges[top : top + tile, left : left + tile]
             y, x = np.unravel_index(np.argmax(part), part.shape)
             best.append((part[y, x], top + y, left + x))
-    return np.array(sorted(best, reverse=True)[:BLOCKS])[:, 1:].astype(int) * step
+    best = sorted((b for b in best if b[0] >= 0), reverse=True)[:BLOCKS]
+    return np.array([(y, x) for _, y, x in best], int).reshape(-1, 2) * (2 * CELLS)
 
 
 def _colour_shift(patches: np.ndarray, middle: np.ndarray, none: RadialShift, site: int) -> RadialShift:
@@ -159,7 +158,11 @@ def _colour_shift(patches: np.ndarray, middle: np.ndarray, none: RadialShift, si
 
 def _colour_and_green(patches: np.ndarray, site: int) -> tuple[np.ndarray, np.ndarray]:
     """One colour at its own sites (n, CELLS, CELLS), and green there from its four neighbours with margins, after the same blur."""
-    at = lambda dy, dx: patches[:, 2 + site + dy : 2 * SIDE - 2 + site + dy : 2, 2 + site + dx : 2 * SIDE - 2 + site + dx : 2]
+
+    def at(dy: int, dx: int) -> np.ndarray:
+        rows, columns = (slice(2 + site + d, 2 * SIDE - 2 + site + d, 2) for d in (dy, dx))
+        return patches[:, rows, columns]
+
     colour, green = _blurred(at(0, 0)), _blurred((at(-1, 0) + at(1, 0) + at(0, -1) + at(0, 1)) * np.float32(0.25))
     return colour[:, ROOM:-ROOM, ROOM:-ROOM], green
 
