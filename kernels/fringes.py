@@ -7,7 +7,8 @@ guided filter (He & Sun 2015), on 2x2 cells; cells count where they are clean: i
 neighbourhood. Where an edge is bright and steep enough, the excess over the line is taken away from R and B, in so far as its hue is
 that of a fringe; G, and with it the edge, stays as it is. A large purple or green object defines its own line and so keeps its colour.
 
-Schedule: everything row by row; the cells are a quarter of the pixels. Measured 2.5 ms/MP on one thread.
+Schedule: the cells are a quarter of the pixels; the sums over a column of cells live for one row. Off, all of it is skipped. Measured
+4.5 ms/MP on one loaded AVX2 thread in tiles of 512x128, a plain copy of the pixels taking 2.3.
 """
 
 import halide as hl
@@ -34,12 +35,12 @@ def build(g, image):
     """Image without fringes; both amounts 0 give the image itself, bit by bit, and skip all work."""
     cells = _cells(image)
     column, weight, edges = _edges(cells)
-    moments, lines = _lines(cells, weight, edges)
+    lines = _lines(g, cells, weight, edges)
     out, off = hl.Func("fringes"), (g.fringes_purple == 0.0) & (g.fringes_green == 0.0)
     out[x, y] = tuple(hl.select(off, plain, new) for plain, new in zip(channels(image, x, y), _corrected(g, image, lines), strict=True))
     out.align_bounds(x, 2).split(x, x, i, 2).reorder(i, x).unroll(i)  # so that cells[x // 2, ...] loads whole vectors
     out.specialize(off)
-    g.rows += [cells, column, weight, edges, moments, lines, out]
+    g.rows += [cells, column, weight, edges, lines, out]
     return out
 
 
@@ -67,8 +68,8 @@ def _edges(cells):
     return column, weight, edges
 
 
-def _lines(cells, weight, edges):
-    """Two Funcs: sums over a column of cells; edge gate and, for R-G and B-G, intercept and slope against G."""
+def _lines(g, cells, weight, edges):
+    """Edge gate and, for R-G and B-G, intercept and slope against G, at each cell."""
     column, lines = hl.Func("fringe_moments"), hl.Func("fringe_lines")
     span = range(-WINDOW, WINDOW + 1)
     terms = [_moments(weight[x, y + d], *channels(cells, x, y + d)) for d in span]
@@ -78,7 +79,8 @@ def _lines(cells, weight, edges):
     s0 += hl.f32(CLEAN_SHARE * len(span) ** 2) / _square(low)
     scale = 1.0 / (s0 * s2 - s1 * s1 + hl.f32(1e-6))
     lines[x, y] = (gate, *(v for t0, t1 in (rest[:2], rest[2:]) for v in ((t0 * s2 - t1 * s1) * scale, (s0 * t1 - s1 * t0) * scale)))
-    return column, lines
+    column.compute_at(lines, y).vectorize(x, g.natural_vector_size(hl.Float(32)))
+    return lines
 
 
 def _moments(weight, gr, red, blue):

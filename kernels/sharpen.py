@@ -6,7 +6,8 @@ V its variance from noise alone. The result stays within the 3x3 neighbourhood's
 a pixel that falls or rises to both sides within two pixels along some axis, may grow by as much as it already stands out. All three
 channels get the gain of luminance, so hue and saturation stay.
 
-Schedule: luminance, its column sums and the detail once each per tile. Measured 3.5 ms/MP on one thread.
+Schedule: luminance and detail are computed once each, the column sums live for one row. Off, all of it is skipped. Measured 6 ms/MP on
+one loaded AVX2 thread in tiles of 512x128, a plain copy of the pixels taking 2.3.
 """
 
 import halide as hl
@@ -33,22 +34,23 @@ def build(g, image):
     """Sharpened image; amount 0 gives the image itself, bit by bit, and skips all work."""
     luminance = hl.Func("luminance")
     luminance[x, y] = sum(weight * value for weight, value in zip(LUMINANCE, channels(image, x, y), strict=True))
-    column, detail = _detail(g, luminance)
+    detail = _detail(g, luminance)
     out, off = hl.Func("sharpen"), g.sharpen_amount == 0.0
     gain = _gain(g, luminance, detail)
     out[x, y] = tuple(hl.select(off, value, value * gain) for value in channels(image, x, y))
     out.specialize(off)
-    g.rows += [luminance, column, detail, out]
+    g.rows += [luminance, detail, out]
     return out
 
 
 def _detail(g, luminance):
-    """Two Funcs: column sums of both blurs; detail and blurred luminance."""
+    """Detail and blurred luminance."""
     column, detail = hl.Func("sharpen_column"), hl.Func("sharpen_detail")
     column[x, y] = tuple(_symmetric(g.sharpen_blur, n, lambda d: hl.Expr(luminance[x, y + d])) for n in (0, 1))
     once, twice = (_symmetric(g.sharpen_blur, n, lambda d, n=n: column[x + d, y][n]) for n in (0, 1))
     detail[x, y] = (2.0 * luminance[x, y] - 3.0 * once + twice, once)
-    return column, detail
+    column.compute_at(detail, y).vectorize(x, g.natural_vector_size(hl.Float(32)))
+    return detail
 
 
 def _gain(g, luminance, detail):
