@@ -22,7 +22,9 @@ from apochromat.light.gain_field import GainField
 from apochromat.native import kernels
 
 _BLOCK = 16  # pixels of a rim block, as in kernels/highlights_rim.py
-_BAND = 32  # rows rebuilt together
+_REACH = 8  # blocks above and below clipped rows whose colours count
+_BAND = 32  # rows looked at together
+_MOST = 256  # rows rebuilt in one call
 _PRIOR = 4.0  # fully bright cells that what comes from further away counts for
 
 
@@ -67,10 +69,18 @@ def _levels(development: Development) -> GainField:
 
 
 def _surroundings(mosaic: np.ndarray, clip: np.ndarray, lines: np.ndarray, knot: np.ndarray) -> np.ndarray:
-    """Roots of R, G, B less their mean (3, h, w), h, w >= 2, per block of the picture, also where the block itself is clipped."""
+    """Roots of R, G, B less their mean (3, h, w), h, w >= 2, per block of the picture, also where the block itself is clipped.
+
+    Only rows with clipped samples and those near them are looked at.
+    """
     height, width = (max(-(-n // _BLOCK), 2) for n in mosaic.shape)
-    sums = np.empty((6, height, width), np.float32)
-    kernels.highlights_rim(mosaic=mosaic, clip=clip, lines=lines, knot=knot, sums=sums)
+    sums = np.zeros((6, height, width), np.float32)
+    clipped = np.flatnonzero(clip.any(1)) * 2 // _BLOCK
+    top, bottom = max(int(clipped[0]) - _REACH, 0), min(int(clipped[-1]) + 1 + _REACH, height)
+    rows, part = slice(top * _BLOCK, bottom * _BLOCK), np.empty((6, bottom - top, width), np.float32)
+    cells = slice(top * _BLOCK // 2, bottom * _BLOCK // 2)
+    kernels.highlights_rim(mosaic=mosaic[rows], clip=clip[cells], lines=lines, knot=knot[rows], sums=part)
+    sums[:, top:bottom] = part
     weight, difference = sums[:3], _filled(sums[:3], sums[3:])
     # The three differences G-R, B-G, R-B should sum to zero; what is missing to that goes to those known least.
     doubt = 1 / (weight + 0.01 * _PRIOR)
@@ -106,10 +116,10 @@ def _stretched(image: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 
 def _bands(clip: np.ndarray) -> list[tuple[int, int]]:
-    """Runs of pixel rows, in whole bands, that hold every clipped sample."""
-    busy = np.flatnonzero(clip.any(1)) * 2 // _BAND
-    bands = np.unique(busy)
-    runs = np.split(bands, np.flatnonzero(np.diff(bands) > 1) + 1)
+    """Runs of pixel rows, each of whole bands and not too long, that hold every clipped sample."""
+    bands = np.unique(np.flatnonzero(clip.any(1)) * 2 // _BAND)
+    ends = (np.diff(bands) > 1) | (bands[1:] % (_MOST // _BAND) == 0)
+    runs = np.split(bands, np.flatnonzero(ends) + 1)
     return [(int(run[0]) * _BAND, min((int(run[-1]) + 1) * _BAND, 2 * len(clip))) for run in runs]
 
 

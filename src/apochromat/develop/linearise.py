@@ -113,7 +113,7 @@ def _deltas(deltas: np.ndarray | None, size: int) -> np.ndarray:
 
 def _span(frame: RawFrame, white: np.ndarray, lines: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """White less the plane's largest black, per CFA position (2, 2) or for one plane (1,)."""
-    black = float(lines.max() + rows.max())
+    black = float(np.max(lines.max(1)[np.arange(len(rows)) % len(lines)] + rows))
     if not np.all(white > black):
         raise ValueError(f"expected a white level above the black level, found white {white.tolist()} and black {black}: {frame.path}")
     return (white - np.float64(black)).reshape((2, 2) if frame.is_mosaic else 1)

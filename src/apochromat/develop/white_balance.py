@@ -90,8 +90,8 @@ def _patch_mean(development: Development, patch: tuple[float, float, float, floa
 
 
 def _cells(start: int, size: int, low: float, high: float, end: int) -> slice:
-    """The cells whose centres lie between two shares of the crop, one at least."""
-    first = min(int((start + low * size) // 2), end // 2 - 1)
+    """The cells that lie wholly between two shares of the crop, one at least."""
+    first = min(int(np.ceil((start + low * size) / 2)), end // 2 - 1)
     return slice(first, max(int((start + high * size) // 2), first + 1))
 
 
