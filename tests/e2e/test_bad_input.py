@@ -46,6 +46,7 @@ BAD = {
     "text": (lambda path: path.write_text("No picture here.\n" * 50), "expected a RAW file"),
     "folder": (lambda path: path.mkdir(), "found a folder"),
     "missing": (lambda path: None, "No such file"),
+    "pipe": (os.mkfifo, "expected a RAW file"),
     "unreadable": (lambda path: path.symlink_to("/proc/self/mem"), "expected a RAW file"),
     **{f"cut-{n}": (cut(n), "") for n in range(1, 10)},
     "wide": (changed(ImageWidth=(LONG, [1000])), "expected"),

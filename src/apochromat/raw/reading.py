@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,9 +40,9 @@ def load_decoder(path: str | Path) -> None:
 
 
 def _contents(path: Path) -> memoryview:
-    """The file's bytes, mapped and not copied."""
+    """The file's bytes, mapped and not copied; nobody waits for a pipe whose writer may never come."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except IsADirectoryError as error:
         raise NotRawError("expected a RAW file, found a folder") from error
