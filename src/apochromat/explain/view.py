@@ -12,7 +12,8 @@ from apochromat import chain
 from apochromat.develop.stage import Stage
 from apochromat.light.development import Development
 from apochromat.light.rendition import Rendition
-from apochromat.picture import codes, icc
+from apochromat.light.spaces import PRIMARIES, conversion
+from apochromat.picture import codes
 
 OVERVIEW, DETAIL = 720, 288  # pixels: longest side at most, and side
 BRIGHT = 0.8  # where the brightest greens of a linear picture are shown, before the curve
@@ -104,9 +105,9 @@ def around(pixels: np.ndarray, place: tuple[float, float], side: int) -> np.ndar
 
 def to_srgb(pixels: np.ndarray, space: str) -> np.ndarray:
     """Linear sRGB from linear Rec.2020; camera RGB as it is."""
-    if space not in icc.PRIMARIES:
+    if space not in PRIMARIES:
         return pixels
-    return pixels @ np.linalg.solve(icc.rgb_to_xyz("srgb"), icc.rgb_to_xyz(space)).T.astype(np.float32)
+    return pixels @ conversion(space, "srgb").T.astype(np.float32)
 
 
 def srgb_curve(linear: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """ICC profiles made from the definitions of the spaces, so that none has to be carried: version 4, matrix and parametric curve.
 
-Layout: ICC.1:2022. Primaries: IEC 61966-2-1 (sRGB), SMPTE EG 432-1 (Display P3), ITU-R BT.2020; white D65, adapted to the profile
-connection space's D50 by the linear Bradford transform, as annex E of the specification recommends.
+Layout: ICC.1:2022. White D65 is adapted to the profile connection space's D50 by the linear Bradford transform, as annex E of the
+specification recommends.
 """
 
 from __future__ import annotations
@@ -11,15 +11,10 @@ from functools import cache
 
 import numpy as np
 
-PRIMARIES = {
-    "srgb": ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06)),
-    "display-p3": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
-    "rec2020": ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
-}
+from apochromat.light.spaces import D65_XYZ, PRIMARIES, bradford, rgb_to_xyz
+
 NAMES = {"srgb": "sRGB", "display-p3": "Display P3", "rec2020": "Rec.2020"}
-D65 = (0.3127, 0.3290)
-D50 = np.array([0.9642, 1.0, 0.8249])  # XYZ of the profile connection space's white
-BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+PCS_WHITE = np.array([0.9642, 1.0, 0.8249])  # D50 as the profile connection space has it
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # parametric type 3: g a b c d
 MADE = (2025, 1, 1, 0, 0, 0)  # one date for all, so that equal pictures are equal files
 
@@ -34,7 +29,7 @@ def profile(space: str, state: str, grey: bool = False) -> bytes:
     tags = {
         b"desc": _text(name),
         b"cprt": _text("No copyright, use freely"),
-        b"wtpt": _xyz(D50),
+        b"wtpt": _xyz(PCS_WHITE),
         b"chad": b"sf32" + bytes(4) + _fixed(adaptation().ravel()),
     }
     if grey:
@@ -51,21 +46,10 @@ def colorants(space: str) -> np.ndarray:
     return adaptation() @ rgb_to_xyz(space)
 
 
-def rgb_to_xyz(space: str) -> np.ndarray:
-    """(3, 3) matrix from linear RGB of `space` to XYZ relative to its own white, D65, Y of white = 1."""
-    primaries = np.array([_xyz_of(*xy) for xy in PRIMARIES[space]]).T
-    return primaries * np.linalg.solve(primaries, _xyz_of(*D65))
-
-
 @cache
 def adaptation() -> np.ndarray:
-    """(3, 3) linear Bradford transform of XYZ from D65 to D50."""
-    gains = (BRADFORD @ D50) / (BRADFORD @ _xyz_of(*D65))
-    return np.linalg.solve(BRADFORD, gains[:, None] * BRADFORD)
-
-
-def _xyz_of(x: float, y: float) -> np.ndarray:
-    return np.array([x / y, 1.0, (1 - x - y) / y])
+    """(3, 3) linear Bradford transform of XYZ from D65 to the profile connection space."""
+    return bradford(D65_XYZ, PCS_WHITE)
 
 
 def _fixed(values: np.ndarray) -> bytes:
@@ -111,5 +95,5 @@ def _assemble(tags: dict[bytes, bytes], model: bytes) -> bytes:
 def _head(size: int, model: bytes) -> bytes:
     """The 128 bytes of a display profile's head, identifier zero."""
     date = b"".join(n.to_bytes(2, "big") for n in MADE)
-    known = _u32(size) + bytes(4) + _u32(0x04400000) + b"mntr" + model + b"XYZ " + date + b"acsp" + bytes(28) + _fixed(D50)
+    known = _u32(size) + bytes(4) + _u32(0x04400000) + b"mntr" + model + b"XYZ " + date + b"acsp" + bytes(28) + _fixed(PCS_WHITE)
     return known.ljust(128, b"\0")
