@@ -11,6 +11,7 @@ Pixels from beyond the sensor repeat its edge.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -165,7 +166,7 @@ def trim_step(opcode: TrimBounds, sight: Sight) -> Step:
     return lambda channel, y, x: (y + opcode.top, x + opcode.left, 1.0)
 
 
-_STEPS = {WarpRectilinear: warp_step, FixVignetteRadial: vignette_step, GainMap: gain_map_step, TrimBounds: trim_step}
+_STEPS: dict[type[Opcode], Callable[[Any, Sight], Step]] = {WarpRectilinear: warp_step, FixVignetteRadial: vignette_step, GainMap: gain_map_step, TrimBounds: trim_step}
 
 
 def knots(size: int) -> np.ndarray:
@@ -184,23 +185,22 @@ def displacement(development: Development, steps: Sequence[Step]) -> tuple[np.nd
     for channel in range(3):
         source_x = trace(steps, channel, y, x)[1]
         run_knots.append(source_x - x)
-        found = _invert(lambda at, channel=channel: trace(steps, channel, y, at)[1], u, x, source_x)
+        found = _invert(steps, channel, y, u, x, source_x)
         rise_knots.append(np.clip(trace(steps, channel, y, found)[0] - y, -2 * height, 2 * height))
     return np.stack(run_knots), np.stack(rise_knots)
 
 
-def _invert(source_x: Callable[[np.ndarray], np.ndarray], u: np.ndarray, x: np.ndarray, at_x: np.ndarray) -> np.ndarray:
-    """Output x, row by row, whose source x is u: linear interpolation between knots, then Newton's method.
+def _invert(steps: Sequence[Step], channel: int, y: np.ndarray, u: np.ndarray, x: np.ndarray, source_x: np.ndarray) -> np.ndarray:
+    """Output x, row by row, whose source x is u, by interpolation in source_x at x and then Newton's method.
 
     A warp that folds over is followed as far as it rises.
     """
-    rising = np.maximum.accumulate(at_x, axis=1)
-    x_row, first, last = x[0], rising[:, :1], rising[:, -1:]
-    found = np.stack([np.interp(u[0], row, x_row) for row in rising])
-    found = found + np.minimum(u - first, 0) + np.maximum(u - last, 0)
+    rising = np.maximum.accumulate(source_x, axis=1)
+    found = np.stack([np.interp(u[0], row, x[0]) for row in rising])
+    found = found + np.minimum(u - rising[:, :1], 0) + np.maximum(u - rising[:, -1:], 0)
     for _ in range(3):
-        slope = (source_x(found + 1) - source_x(found - 1)) / 2
-        found = found + np.clip((u - source_x(found)) / np.maximum(slope, 0.1), -KNOT, KNOT)
+        here, before, after = (trace(steps, channel, y, found + d)[1] for d in (0, -1, 1))
+        found = found + np.clip((u - here) / np.maximum((after - before) / 2, 0.1), -KNOT, KNOT)
     return found
 
 

@@ -108,6 +108,8 @@ def estimate(development: Development) -> list[RadialShift]:
 
     Reads the white-balanced RGGB mosaic and its clip mask.
     """
+    assert development.mosaic is not None, "lateral CA is estimated before demosaic"
+    assert development.clip is not None, "the linearise stage takes the clip mask"
     none = centred(development)
     corners = _blocks(development.mosaic, development.clip)
     if len(corners) * PARTS**2 < LEAST_PARTS:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,9 +46,10 @@ class LensProfile:
 
 def find(frame: RawFrame) -> LensProfile | None:
     """The profile of the lens the frame was taken with; None where lensfunpy is not installed or does not know camera, lens or setting."""
-    database, facts = _database(), frame.metadata
-    if database is None or not facts.get("focal_mm") or not facts.get("model"):
+    facts = frame.metadata
+    if not facts.get("focal_mm") or not facts.get("model") or not _mentioned(facts["model"]):
         return None
+    database = _database()
     for camera in database.find_cameras(facts.get("make", ""), facts["model"])[:1]:
         for lens in _lenses(database, camera, facts)[:1]:
             return _profile(lens, camera.crop_factor, frame.active.height, frame.active.width, facts)
@@ -54,13 +57,21 @@ def find(frame: RawFrame) -> LensProfile | None:
 
 
 @cache
+def _mentioned(model: str) -> bool:
+    """True where a file of the database that comes with lensfunpy names the camera: cheaper than loading all of them to learn that."""
+    package = find_spec("lensfunpy")
+    if package is None or not package.submodule_search_locations:
+        return False
+    files = (Path(package.submodule_search_locations[0]) / "db_files").glob("*.xml")
+    return any(model.encode() in file.read_bytes() for file in files)
+
+
+@cache
 def _database() -> Any:
-    """lensfun's database as installed with lensfunpy; None without it."""
-    try:
-        import lensfunpy  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return None
-    return lensfunpy.Database()
+    """lensfun's database as it comes with lensfunpy, so that a picture does not depend on what else the machine holds."""
+    import lensfunpy  # pyright: ignore[reportMissingImports]
+
+    return lensfunpy.Database(load_common=False)
 
 
 def _lenses(database: Any, camera: Any, facts: dict[str, Any]) -> list[Any]:

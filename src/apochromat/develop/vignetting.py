@@ -61,13 +61,14 @@ def _gain_knots(development: Development, params: VignettingParams, opcodes: lis
     return y, x, gain.astype(np.float32)
 
 
-def _on_pixels(development: Development, opcode: GainMap | MapTable | MapPolynomial) -> Development:
+def _on_pixels(development: Development, opcode: Opcode) -> Development:
     """Apply an opening opcode to camera RGB, in place; value maps see it without white balance, as the file means them."""
+    assert development.rgb is not None, "vignetting runs after demosaic"
     sight = Sight(development.frame.active.height, development.frame.active.width, development.origin)
     for channel, plane in enumerate(development.rgb):
         if isinstance(opcode, GainMap):
             multiply(plane, gain_field(opcode, sight, channel))
-        elif opcode.area.plane <= channel < opcode.area.plane + opcode.area.planes:
+        elif isinstance(opcode, MapTable | MapPolynomial) and 0 <= channel - opcode.area.plane < opcode.area.planes:
             area, white = covered(opcode.area, sight), np.float32(development.wb[channel])
             plane[area] = mapped(plane[area] / white, opcode, 1.0) * white
     if not isinstance(opcode, GainMap):
