@@ -11,6 +11,7 @@ def rim(mosaic, clip, level):
 
     mosaic, level (H, W): white-balanced samples and their clip levels. clip (H/2, W/2): bits.
     """
+
     def cells(image):
         return np.stack([image[0::2, 0::2], (image[0::2, 1::2] + image[1::2, 0::2]) / 2, image[1::2, 1::2]]).astype(np.float64)
 

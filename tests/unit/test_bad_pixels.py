@@ -1,7 +1,5 @@
 """Bad pixels: kernel against oracle, what is caught and what is spared, repair of listed ones."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from frames import frame_of
@@ -84,7 +82,12 @@ def test_listed_pixels_and_boxes_take_their_colour_from_sound_neighbours():
     np.testing.assert_allclose(damaged, plane, atol=20)
 
 
-def test_without_noise_model_nothing_is_searched():
-    mosaic = noisy(0.2, (16, 16))
-    development = Development(frame=frame_of(mosaic), mosaic=mosaic)
-    assert bad_pixels.run(replace(development, noise=None), bad_pixels.BadPixelsParams()).mosaic is mosaic
+def test_a_missing_noise_model_is_estimated():
+    mosaic = noisy(0.2, (256, 256))
+    mosaic[100, 100] = 0.9
+    development = bad_pixels.run(Development(frame=frame_of(mosaic), mosaic=mosaic), bad_pixels.BadPixelsParams())
+    assert development.mosaic[100, 100] < 0.3
+    assert development.noise.variance(0.2, 1, 1) == pytest.approx(2.2e-5, rel=0.3)
+    flat = np.full((64, 64), 0.2, np.float32)
+    silent = Development(frame=frame_of(flat), mosaic=flat, noise=NoiseModel(np.zeros(3), np.zeros(3)))
+    assert bad_pixels.run(silent, bad_pixels.BadPixelsParams()) is silent

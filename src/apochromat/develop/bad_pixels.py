@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from apochromat.develop.noise_estimate import estimate_noise
 from apochromat.develop.stage import Params, Stage, parameter
 from apochromat.light.development import Development
 from apochromat.light.opcodes import FixBadPixelsList
@@ -28,10 +29,15 @@ class BadPixelsParams(Params):
 
 
 def run(development: Development, params: BadPixelsParams) -> Development:
-    """Replace isolated hot and dead pixels of the mosaic. Images without a mosaic, or without a noise model, pass through."""
-    if params.threshold == 0 or development.mosaic is None or development.noise is None:
-        return development
+    """Replace isolated hot and dead pixels of the mosaic; images without a mosaic pass. Fills in `noise` where the file has none."""
     mosaic, gain, noise = development.mosaic, development.gain, development.noise
+    if params.threshold == 0 or mosaic is None:
+        return development
+    if noise is None:
+        noise = estimate_noise(mosaic, gain)
+        development = replace(development, noise=noise).with_facts(noise_estimated=True)
+    if not np.all(noise.scale + noise.offset > 0):
+        return development
     plane = np.minimum([0, 1, 1, 2], len(noise.scale) - 1)
     output = np.empty_like(mosaic)
     kernels.bad_pixels(

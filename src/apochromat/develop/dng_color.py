@@ -94,8 +94,8 @@ def _mixed(profile: ColorProfile, xy: tuple[float, float], name: str) -> np.ndar
     if not having:
         return None
     first, last = having[0], having[-1]
-    kelvin = [_ILLUMINANT_K.get(c.illuminant) for c in (first, last)]
-    if None in kelvin or kelvin[0] == kelvin[1]:
+    kelvin = [_ILLUMINANT_K.get(c.illuminant, 0) for c in (first, last)]
+    if 0 in kelvin or kelvin[0] == kelvin[1]:
         return getattr(first, name)
     warm, cool = 1e6 / kelvin[0], 1e6 / kelvin[1]
     share = np.clip((1e6 / temperature_tint(xy)[0] - cool) / (warm - cool), 0, 1)

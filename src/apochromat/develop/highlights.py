@@ -1,12 +1,12 @@
 """Highlights: what a clipped sample would have read, from the colours beside it that did not clip.
 
-After white balance and lens shading each colour clips at its own level, so light that is beyond the sensor turns pink or cyan
-unless the missing colours are put back. In the square-root domain, where noise is even and a change of brightness is a change
-between a gain and an offset, the difference between a colour and the mean of all three varies slowly. It is measured on the unclipped rim of
-every clipped region and carried inwards by a pyramid (push-pull, Gortler et al. 1996). A clipped sample is the local
-brightness, from the colours still unclipped, plus the carried difference; where none is left it is neutral, as bright as the brightest
-clip level there. Compare Masood, Zhu & Tappen, "Automatic correction of saturated regions in photographs using cross-channel
-correlation" (2009), and Xu, Doutre & Nasiopoulos, "Correction of clipped pixels in color images" (2011).
+After white balance and lens shading each colour clips at its own level, so light that is beyond the sensor turns pink or cyan unless
+the missing colours are put back. In the square-root domain, where noise is even and brightening is between a gain and an offset, the
+difference of two colours varies slowly. It is measured wherever both are unclipped and carried into clipped regions by a pyramid
+(push-pull, Gortler et al. 1996). A clipped sample is the local brightness, from the colours still unclipped, plus the carried
+difference; where none is left it is neutral, as bright as the brightest clip level there. Compare Masood, Zhu & Tappen, "Automatic
+correction of saturated regions in photographs using cross-channel correlation" (2009), and Xu, Doutre & Nasiopoulos, "Correction of
+clipped pixels in color images" (2011).
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class HighlightsParams(Params):
 
 def run(development: Development, params: HighlightsParams) -> Development:
     """Rebuild the clipped samples of the white-balanced mosaic in place; every other sample stays bit-identical."""
-    if params.mode == "off" or not development.clip.any():
-        return development
-    if development.mosaic is None:
-        _rebuild_planes(development)
-        return development
     mosaic, clip, level = development.mosaic, development.clip, _levels(development)
+    if params.mode == "off" or clip is None or not clip.any():
+        return development
+    if mosaic is None:
+        _rebuild_planes(development.planes, clip, level)
+        return development
     lines, knot = level.lines(mosaic.shape[1]), level.rows_table(mosaic.shape[0])
     chroma = _surroundings(mosaic, clip, lines, knot) * np.float32(params.color)
     columns = _between_blocks(mosaic.shape[1], chroma.shape[2], _BLOCK)
@@ -123,18 +123,19 @@ def _bands(clip: np.ndarray) -> list[tuple[int, int]]:
     return [(int(run[0]) * _BAND, min((int(run[-1]) + 1) * _BAND, 2 * len(clip))) for run in runs]
 
 
-def _rebuild_planes(development: Development) -> None:
-    """Rebuild clipped pixels of linear camera RGB in place: neutral, from the colours of the same pixel that did not clip."""
-    rgb, level = development.rgb, _levels(development)
-    rows, columns = np.nonzero(np.repeat(np.repeat(development.clip, 2, 0), 2, 1)[: rgb.shape[1], : rgb.shape[2]])
-    value = rgb[:, rows, columns]
+def _rebuild_planes(planes: list[np.ndarray], clip: np.ndarray, level: GainField) -> None:
+    """Rebuild clipped pixels of linear camera R, G, B in place: neutral, from the colours of the same pixel that did not clip."""
+    height, width = planes[0].shape
+    rows, columns = np.nonzero(clip.repeat(2, 0).repeat(2, 1)[:height, :width])
+    value = np.stack([plane[rows, columns] for plane in planes])
     limit = np.stack([level.at(rows, columns, p) for p in (0, 1, 3)])
     clipped = value >= 0.998 * limit
     trust = np.where(clipped, 0, np.clip((1 - value / limit) / 0.3, 0, 1))
     base = (trust * value).sum(0) / np.maximum(trust.sum(0), 1e-4)
     neutral = np.where(clipped, limit, value).max(0)
     rebuilt = neutral + np.clip(2 * trust.sum(0), 0, 1) * (base - neutral)
-    rgb[:, rows, columns] = np.where(clipped, np.maximum(rebuilt, np.minimum(value, limit)), value)
+    for plane, new in zip(planes, np.where(clipped, np.maximum(rebuilt, np.minimum(value, limit)), value), strict=True):
+        plane[rows, columns] = new
 
 
 STAGE = Stage(

@@ -78,17 +78,16 @@ def _shade(development: Development, field: GainField) -> Development:
     if development.mosaic is not None:
         multiply(development.mosaic, field)
     else:
-        for plane, position in zip(development.rgb, _POSITION_OF_PLANE, strict=True):
+        for plane, position in zip(development.planes, _POSITION_OF_PLANE, strict=True):
             multiply(plane, field.of_plane(position))
     return replace(development, gain=development.gain.times(field))
 
 
 def _apply(development: Development, opcode) -> Development:
     """Carry out one opcode that is not a smooth gain."""
-    sight = _sight(development)
-    planes = [development.mosaic] if development.mosaic is not None else list(development.rgb)
+    sight, planes = _sight(development), development.planes
     if isinstance(opcode, MapTable | MapPolynomial):
-        return _map(development, planes, opcode)
+        return _map(development, opcode)
     if isinstance(opcode, GainMap):
         for plane in planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
             multiply_sparse(plane, opcode, sight)
@@ -104,10 +103,10 @@ def _apply(development: Development, opcode) -> Development:
     return replace(development, notes=(*development.notes, refuse(opcode, where, development.frame.path)))
 
 
-def _map(development: Development, planes: list[np.ndarray], opcode: MapTable | MapPolynomial) -> Development:
+def _map(development: Development, opcode: MapTable | MapPolynomial) -> Development:
     """Map values, and the clip levels of CFA positions that lie in the area."""
     rows, columns = covered(opcode.area, _sight(development))
-    for plane in planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
+    for plane in development.planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
         plane[rows, columns] = mapped(plane[rows, columns], opcode, 1.0)
     touched = [(p // 2 - rows.start) % rows.step == 0 and (p % 2 - columns.start) % columns.step == 0 for p in range(4)]
     saturation = np.where(touched, mapped(development.saturation, opcode, 1.0), development.saturation)
@@ -133,17 +132,18 @@ def _trim(development: Development, opcode: TrimBounds) -> Development:
     cell = 2 if development.mosaic is not None else 1
     top, left = (box.top - oy) // cell * cell, (box.left - ox) // cell * cell
     bottom, right = -((oy - box.bottom) // cell) * cell, -((ox - box.right) // cell) * cell
-    window = np.s_[..., top:bottom, left:right]
+    kept = [np.ascontiguousarray(plane[top:bottom, left:right]) for plane in development.planes]
     changed = replace(
         development,
         frame=trimmed(frame, box),
         origin=(oy + top - box.top, ox + left - box.left),
         gain=development.gain.shifted(-top, -left),
     )
-    if development.mosaic is None:
-        return replace(changed, rgb=np.ascontiguousarray(development.rgb[window]))
-    clip = np.ascontiguousarray(development.clip[top // 2 : bottom // 2, left // 2 : right // 2])
-    return replace(changed, mosaic=np.ascontiguousarray(development.mosaic[window]), clip=clip)
+    clip = development.clip
+    if clip is not None:
+        clip = np.ascontiguousarray(clip[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2])
+    images = {"mosaic": kept[0]} if development.mosaic is not None else {"rgb": np.stack(kept)}
+    return replace(changed, clip=clip, **images)
 
 
 STAGE = Stage(

@@ -40,7 +40,8 @@ def run(development: Development, params: WhiteBalanceParams) -> Development:
     if development.mosaic is not None:
         _multiply(development.mosaic, gains)
     else:
-        development.rgb[:] *= gains[:, None, None].astype(np.float32)
+        for plane, gain in zip(development.planes, gains, strict=True):
+            plane *= np.float32(gain)
     return replace(development, wb=gains).with_facts(**_facts(development, 1 / gains))
 
 
@@ -82,8 +83,8 @@ def _patch_mean(development: Development, patch: tuple[float, float, float, floa
         top, bottom, left, right = left, right, top, bottom
     rows = _cells(crop.top - oy, crop.height, top, bottom, development.shape[0])
     columns = _cells(crop.left - ox, crop.width, left, right, development.shape[1])
-    cells, clip = _cell_colors(development, rows, columns)
-    sound = cells[clip == 0]
+    colors, is_sound = _cell_colors(development, rows, columns)
+    sound = colors[is_sound]
     if not len(sound):
         raise ValueError(f"expected a grey patch with unclipped pixels, found every pixel clipped: {development.frame.path}")
     return sound.mean(0, dtype=np.float64)
@@ -96,30 +97,31 @@ def _cells(start: int, size: int, low: float, high: float, end: int) -> slice:
 
 
 def _cell_colors(development: Development, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Camera RGB (h, w, 3) of 2x2 cells and their clip bits (h, w)."""
-    pixels = np.s_[..., 2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop]
-    clip = development.clip[rows, columns]
+    """Camera RGB (h, w, 3) of 2x2 cells, and whether each is free of clipped samples (h, w)."""
+    window = np.s_[2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop]
+    planes = [plane[window] for plane in development.planes]
     if development.mosaic is not None:
-        m = development.mosaic[pixels]
-        return np.stack([m[0::2, 0::2], (m[0::2, 1::2] + m[1::2, 0::2]) / 2, m[1::2, 1::2]], -1), clip
-    planes = development.rgb[pixels][:, : 2 * (development.shape[0] // 2), : 2 * (development.shape[1] // 2)]
-    c, h, w = planes.shape
-    cells = planes[:, : h // 2 * 2, : w // 2 * 2].reshape(c, h // 2, 2, w // 2, 2).mean((2, 4)).transpose(1, 2, 0)
-    return cells, clip[: h // 2, : w // 2]
+        m = planes[0]
+        colors = np.stack([m[0::2, 0::2], (m[0::2, 1::2] + m[1::2, 0::2]) / 2, m[1::2, 1::2]], -1)
+    else:
+        colors = np.stack([plane[0::2, 0::2] for plane in planes], -1)
+    clip = development.clip
+    return colors, np.ones(colors.shape[:2], bool) if clip is None else clip[rows, columns] == 0
 
 
 def _grey(development: Development) -> np.ndarray:
     """Camera RGB (3,) of the light, from the pixels of a small picture that are most surely grey."""
-    profile, factor = development.frame.profile, 8
-    proxy = development.proxy(factor)
+    profile, cells = development.frame.profile, 4
+    proxy = development.proxy(2 * cells)
     h, w = proxy.shape[:2]
-    clipped = development.clip[: h * factor // 2, : w * factor // 2].reshape(h, factor // 2, w, factor // 2).any((1, 3))
+    clip = np.zeros((h * cells, w * cells), np.uint8) if development.clip is None else development.clip[: h * cells, : w * cells]
+    sound = clip.reshape(h, cells, w, cells).max((1, 3)) == 0
     inner = np.s_[1:-1, 1:-1]
     light = np.log(np.maximum(proxy, 1e-4))
     contrast = np.stack([light[inner] - (light[:-2, 1:-1] + light[2:, 1:-1]) / 2, light[inner] - (light[1:-1, :-2] + light[1:-1, 2:]) / 2])
     strength = np.sqrt((contrast.mean(-1) ** 2).sum(0))
     unlike = np.sqrt(contrast.var(-1).sum(0)) / (strength + 1e-3)
-    usable = ~clipped[inner] & (proxy[inner].min(-1) > 2e-3) & (strength > 0.01)
+    usable = sound[inner] & (proxy[inner].min(-1) > 2e-3) & (strength > 0.01)
     if usable.sum() < 100:
         return as_shot_neutral(profile)
     limit = np.quantile(unlike[usable], _GREY_SHARE)

@@ -55,14 +55,17 @@ class Development:
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the arrays in hand."""
-        return self.mosaic.shape if self.mosaic is not None else self.rgb.shape[1:]
+        return self.planes[0].shape[0], self.planes[0].shape[1]
+
+    @property
+    def planes(self) -> list[np.ndarray]:
+        """The mosaic, or the planes R, G, B: (H, W) each, views."""
+        return [self.mosaic] if self.mosaic is not None else list(self.rgb if self.rgb is not None else ())
 
     def proxy(self, factor: int = 8) -> np.ndarray:
         """Small white-balanced camera RGB picture (h, w, 3) float32 by averaging blocks of `factor` pixels (even)."""
+        h, w = (n // factor * factor for n in self.shape)
         if self.mosaic is None:
-            c, h, w = self.rgb.shape
-            h, w = h // factor * factor, w // factor * factor
-            return self.rgb[:, :h, :w].reshape(c, h // factor, factor, w // factor, factor).mean((2, 4)).transpose(1, 2, 0)
-        h, w = (n // factor * factor for n in self.mosaic.shape)
+            return np.stack([p[:h, :w].reshape(h // factor, factor, w // factor, factor).mean((1, 3)) for p in self.planes], -1)
         cells = self.mosaic[:h, :w].reshape(h // factor, factor // 2, 2, w // factor, factor // 2, 2).mean((1, 4))
         return np.stack([cells[:, 0, :, 0], (cells[:, 0, :, 1] + cells[:, 1, :, 0]) / 2, cells[:, 1, :, 1]], -1)

@@ -20,7 +20,7 @@ class GainField:
 
     @classmethod
     def unity(cls) -> GainField:
-        return cls(np.zeros(2) + [0, 1], np.zeros(2) + [0, 1], np.ones((4, 2, 2), np.float32))
+        return cls(np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.ones((4, 2, 2), np.float32))
 
     @property
     def is_unity(self) -> bool:
