@@ -142,8 +142,9 @@ def _trim(development: Development, opcode: TrimBounds) -> Development:
     clip = development.clip
     if clip is not None:
         clip = np.ascontiguousarray(clip[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2])
-    images = {"mosaic": kept[0]} if development.mosaic is not None else {"rgb": np.stack(kept)}
-    return replace(changed, clip=clip, **images)
+    if development.mosaic is None:
+        return replace(changed, clip=clip, rgb=np.stack(kept))
+    return replace(changed, clip=clip, mosaic=kept[0])
 
 
 STAGE = Stage(
