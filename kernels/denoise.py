@@ -11,6 +11,8 @@ Weights depend smoothly on z, so rounding cannot flip a decision. A pair that re
 
 Schedule: two passes of parallel strips: all up to the first exchange fills four planes (48 MB at 12 MP), the rest runs into the output.
 In each strip, tiles of columns go row by row in sliding windows that stay in the second-level cache.
+Measured, one thread of a busy machine, 12 MP: AVX-512 9.7 ms/MP, AVX2 13.8, SSE4.1 19; copying what it reads and writes
+(mosaic twice, the planes and the output) takes 1.5.
 """
 
 import halide as hl
@@ -21,7 +23,7 @@ RING = [(dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dx, dy) != (0, 0)
 POSITIONS = [(0, 0), (1, 0), (0, 1), (1, 1)]  # column and row of a CFA position in its cell
 R2 = 0.5**0.5
 OPPONENT = ((0.5, 0.5, 0.5, 0.5), (R2, 0, 0, -R2), (0.5, -0.5, -0.5, 0.5), (0, R2, -R2, 0))  # luma, two chroma, green difference
-STRIP, TILE = 64, 512  # cells
+STRIP, TILE = 128, 256  # cells
 
 
 def dot(weights, values):

@@ -8,26 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from frames import NEUTRAL, frame_of
+from oracle import denoise as oracle
 
 from apochromat.develop import denoise
 from apochromat.develop.denoise import DenoiseParams, remaining_variance, stabilisation
 from apochromat.light.development import Development
 from apochromat.light.gain_field import GainField
 from apochromat.light.noise import NoiseModel
-from apochromat.light.raw_frame import Box, ColorProfile, Levels, RawFrame
-from oracle import denoise as oracle
 
 PHONE = NoiseModel(np.full(3, 2.5e-3), np.full(3, 2e-5))  # about ISO 3200
-NEUTRAL = np.array([0.5, 1.0, 0.62])
 
 
 def development(mosaic, gain=None, noise=PHONE):
     """A development that has come as far as the denoise stage."""
-    height, width = mosaic.shape
-    levels = Levels(black=np.zeros((1, 1, 1), np.float32), white=np.full(4, 65535, np.float32))
-    box = Box(0, 0, height, width)
-    profile = ColorProfile(calibrations=(), as_shot_neutral=NEUTRAL)
-    frame = RawFrame(np.zeros((height, width), np.uint16), "RGGB", levels, box, box, profile)
+    frame = frame_of(np.zeros(mosaic.shape))
     return Development(frame, mosaic=np.ascontiguousarray(mosaic, np.float32), gain=gain or GainField.unity(), noise=noise)
 
 

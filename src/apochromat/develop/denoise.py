@@ -27,7 +27,7 @@ _SMOOTH, _SMOOTH_ENERGY = 0.25, 0.1406  # mean and mean square response of the 3
 class DenoiseParams(Params):
     luminance: float = parameter(0.5, "Share of the brightness noise to take out; what stays is fine, even grain", ge=0, le=1)
     chroma: float = parameter(1.0, "Share of the colour noise to take out, up to blotches 90 pixels wide", ge=0, le=1)
-    detail: float = parameter(0.5, "How alike two places must be to be averaged: higher keeps more faint texture, and more noise", ge=0, le=1)
+    detail: float = parameter(0.5, "How alike two places must be to be averaged: higher keeps more faint texture and noise", ge=0, le=1)
 
 
 def run(development: Development, params: DenoiseParams) -> Development:
@@ -35,27 +35,27 @@ def run(development: Development, params: DenoiseParams) -> Development:
 
     Fills in `noise` where the file has none. Afterwards `noise` is what is left in flat areas; texture and edges keep more.
     """
-    if development.mosaic is None:
+    mosaic, noise = development.mosaic, development.noise
+    if mosaic is None:
         return development
-    if development.noise is None:
-        development = replace(development, noise=estimate_noise(development.mosaic, development.gain))
-        development = development.with_facts(noise_estimated=True)
-    noise = development.noise
+    if noise is None:
+        noise = estimate_noise(mosaic, development.gain)
+        development = replace(development, noise=noise).with_facts(noise_estimated=True)
     if params.luminance == params.chroma == 0 or not max(noise.scale.max(), noise.offset.max()) > 0:
         return development
-    mosaic = _filtered(development, noise, params)
     left = remaining_variance(params.luminance, params.chroma)
-    return replace(development, mosaic=mosaic, noise=NoiseModel(noise.scale * left, noise.offset * left))
+    filtered = _filtered(development, mosaic, noise, params)
+    return replace(development, mosaic=filtered, noise=NoiseModel(noise.scale * left, noise.offset * left))
 
 
-def _filtered(development: Development, noise: NoiseModel, params: DenoiseParams) -> np.ndarray:
+def _filtered(development: Development, mosaic: np.ndarray, noise: NoiseModel, params: DenoiseParams) -> np.ndarray:
     """The mosaic after the kernel, a new array."""
-    height, width = development.mosaic.shape
+    height, width = mosaic.shape
     cells = (height // 2, 2, width // 2, 2)
     neutral = as_shot_neutral(development.frame.profile)[list(_COLOR)]
-    mosaic = np.empty_like(development.mosaic)
+    filtered = np.empty_like(mosaic)
     kernels.denoise(
-        mosaic=development.mosaic.reshape(cells),
+        mosaic=mosaic.reshape(cells),
         lines=development.gain.lines(width),
         knot=development.gain.rows_table(height),
         stabilise=stabilisation(noise),
@@ -63,9 +63,9 @@ def _filtered(development: Development, noise: NoiseModel, params: DenoiseParams
         luminance=params.luminance,
         chroma=params.chroma,
         tolerance=3.0 * 0.25**params.detail,
-        output=mosaic.reshape(cells),
+        output=filtered.reshape(cells),
     )
-    return mosaic
+    return filtered
 
 
 def stabilisation(noise: NoiseModel) -> np.ndarray:

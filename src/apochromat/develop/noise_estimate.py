@@ -29,7 +29,7 @@ def estimate_noise(mosaic: np.ndarray, gain: GainField) -> NoiseModel:
     """
     planes = [_measured(mosaic, gain, position) for position in range(4)]
     colors = (planes[0], tuple(np.concatenate(both) for both in zip(planes[1], planes[2], strict=True)), planes[3])
-    lines = np.array([_line(*_curve(mean, variance)) for mean, variance in colors])
+    lines = np.array([_line(mean, variance) for mean, variance in colors])
     return NoiseModel(scale=lines[:, 0], offset=lines[:, 1])
 
 
@@ -51,29 +51,33 @@ def _measured(mosaic: np.ndarray, gain: GainField, position: int) -> tuple[np.nd
     return blocks.mean((1, 2), dtype=np.float64), np.square(both).mean((1, 2), dtype=np.float64) / 36
 
 
-def _curve(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Signal and noise variance of up to 16 groups of blocks of like brightness."""
-    groups = np.array_split(np.argsort(mean, kind="stable"), min(16, max(1, len(mean) // _BIN))) if len(mean) else []
-    signal = np.array([mean[g].mean() for g in groups])
-    return signal, np.array([np.quantile(variance[g], _CLEAN) for g in groups]) / _CLEAN_VARIANCE
+def _line(mean: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
+    """Scale and offset, neither negative, of the noise in blocks of these means and variances.
 
-
-def _line(signal: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
-    """Scale and offset, neither negative, of the line through the curve; points far above it count little: they hold texture."""
-    if not len(signal) or not variance.max() > 0:
+    Groups of blocks of like brightness say by what factor noise differs from the line at hand; the next line goes through those
+    points. A group far above the line counts little: all its blocks hold texture.
+    """
+    if not np.count_nonzero(variance):
         return 0.0, 0.0
-    if np.ptp(signal) < 3 * np.sqrt(np.median(variance)):
-        return 0.0, float(np.median(variance))
-    fit = np.maximum(variance, 1e-3 * np.median(variance))
-    trust = np.ones(len(signal))
-    scale = offset = 0.0
+    count = min(16, max(1, len(mean) // _BIN))
+    order = np.argsort(mean, kind="stable")[len(mean) % count :].reshape(count, -1)
+    mean, variance = mean[order], variance[order]
+    signal, least = mean.mean(1), 1e-3 * np.median(variance[variance > 0])
+    scale, offset = 0.0, float(np.median(variance))
+    varies = np.ptp(signal) > 3 * np.sqrt(offset)
     for _ in range(20):
-        weight = trust / fit
-        scale, offset = np.linalg.lstsq(np.stack([signal, np.ones_like(signal)], 1) * weight[:, None], variance * weight, rcond=None)[0]
-        if offset < 0:
-            scale, offset = np.average(variance * signal, weights=weight**2) / np.average(signal**2, weights=weight**2), 0.0
-        if scale < 0:
-            scale, offset = 0.0, np.average(variance, weights=weight**2)
-        fit = np.maximum(scale * signal + offset, 1e-3 * np.median(variance))
-        trust = 1 / (1 + np.square(np.maximum(variance / fit - 1, 0) / 0.15))
-    return float(scale), float(offset)
+        factor = np.quantile(variance / np.maximum(scale * mean + offset, least), _CLEAN, axis=1) / _CLEAN_VARIANCE
+        line = np.maximum(scale * signal + offset, least)
+        trust = 1 / (1 + np.square(np.maximum(factor / np.median(factor) - 1, 0) / 0.15))
+        scale, offset = _fit(signal, factor * line, np.square(trust / line), varies)
+    return scale, offset
+
+
+def _fit(signal: np.ndarray, variance: np.ndarray, weight: np.ndarray, varies: bool) -> tuple[float, float]:
+    """Scale and offset, neither negative, of the weighted line of least squares; a level line where the signal hardly varies."""
+    s, v = (np.average(a, weights=weight) for a in (signal, variance))
+    spread = np.average((signal - s) ** 2, weights=weight)
+    scale = np.average((signal - s) * (variance - v), weights=weight) / spread if varies else 0.0
+    if v - scale * s < 0:
+        return float(np.average(signal * variance, weights=weight) / np.average(signal**2, weights=weight)), 0.0
+    return (float(scale), float(v - scale * s)) if scale > 0 else (0.0, float(v))
