@@ -1,9 +1,9 @@
 """The finishing group: camera RGB -> one resampling -> colour -> fringes -> sharpening -> tone -> gamut -> output codes.
 
 Algorithm: each stage is a builder in its own file that takes the generator (for its inputs) and an image, a Func (x, y) -> (r, g, b),
-and returns an image. Schedule: strips of rows in parallel; inside a strip the Funcs that a builder put into `g.rows` are computed
-row by row in a sliding window, everything else is inlined. Every stage is an exact identity at its off values, so one kernel serves
-every tap.
+and returns an image. Schedule: tiles that stay in the second-level cache, in parallel; the Funcs that a builder put into `g.rows`
+are computed once a tile, everything else is inlined. (Rows in a sliding window were tried: with several readers Halide does not fold
+them and computes them again and again.) Every stage is an exact identity at its off values, so one kernel serves every tap.
 """
 
 import encode
@@ -14,9 +14,10 @@ import resample
 import sharpen
 import tone
 from color import matrix
+from image import channels
 
-x, y, c, yo, yi = hl.vars("x y c yo yi")
-STRIP = 64
+x, y, c, xo, yo, xi, yi, xv = hl.vars("x y c xo yo xi yi xv")
+TILE = (512, 128)
 
 
 class Finish(resample.Inputs, fringes.Inputs, sharpen.Inputs, tone.Inputs, gamut.Inputs, encode.Inputs):
@@ -26,7 +27,7 @@ class Finish(resample.Inputs, fringes.Inputs, sharpen.Inputs, tone.Inputs, gamut
     top = hl.InputScalar(hl.Int(32))
 
     def finish(g, quantise):
-        g.rows = []  # Funcs to be computed row by row in a sliding window
+        g.rows = []  # Funcs to be computed once a tile
         image = resample.build(g, g.rgb)
         image = matrix(image, g.camera_to_working)
         image = fringes.build(g, image)
@@ -34,8 +35,10 @@ class Finish(resample.Inputs, fringes.Inputs, sharpen.Inputs, tone.Inputs, gamut
         image = tone.build(g, image)
         image = gamut.build(g, image)
         image = encode.build(g, image)
-        codes = image[x + g.left, y + g.top]
-        g.output[c, x, y] = quantise(hl.select(c == 0, codes[0], hl.select(c == 1, codes[1], codes[2])))
+        g.codes = hl.Func("codes")
+        g.codes[x, y] = tuple(channels(image, x + g.left, y + g.top))
+        code = channels(g.codes, x, y)
+        g.output[c, x, y] = quantise(hl.select(c == 0, code[0], hl.select(c == 1, code[1], code[2])))
         g.schedule()
 
     def schedule(g):
@@ -44,6 +47,9 @@ class Finish(resample.Inputs, fringes.Inputs, sharpen.Inputs, tone.Inputs, gamut
         out.dim(0).set_bounds(0, 3).set_stride(1)
         out.dim(1).set_stride(3).set_min(0)
         out.dim(2).set_min(0)
-        g.output.bound(c, 0, 3).reorder(c, x, y).unroll(c).split(y, yo, yi, STRIP, hl.TailStrategy.GuardWithIf).parallel(yo).vectorize(x, n)
+        size = [hl.min(n, out.dim(d).extent()) for n, d in zip(TILE, (1, 2), strict=True)]
+        g.output.bound(c, 0, 3).tile(x, y, xo, yo, xi, yi, *size, hl.TailStrategy.ShiftInwards)
+        g.output.split(xi, xi, xv, n).reorder(c, xv, xi, yi, xo, yo).unroll(c).parallel(yo).vectorize(xv).never_partition_all()
+        g.codes.compute_at(g.output, xi).vectorize(x, n)  # once for the three channels
         for f in g.rows:
-            f.store_at(g.output, yo).compute_at(g.output, yi).vectorize(f.args()[0], n)
+            f.compute_at(g.output, xo).vectorize(f.args()[0], n).never_partition_all()
