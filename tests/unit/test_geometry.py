@@ -73,6 +73,7 @@ def test_warp_follows_the_closed_form(coefficients, origin):
 
 def test_warped_picture_shows_each_place_where_the_formula_puts_it():
     """A smooth picture of known values: the warped pixels are those of the source point, as for a shift of less than 0.05 px."""
+
     def scene(y, x):
         return 0.5 + 0.2 * np.sin(0.11 * x) + 0.2 * np.cos(0.09 * y)
 

@@ -15,18 +15,24 @@ def knots_for(shape):
     return np.meshgrid((np.arange(rows) - 2) * 32.0, (np.arange(columns) - 2) * 32.0, indexing="ij")
 
 
+def displaced(rise, run):
+    """Kernel arguments for these knots."""
+    reach = int(np.ceil(np.abs(run).max())) + 4
+    return {"resample_rise": np.float32(rise), "resample_run": np.float32(run), "resample_reach": reach}
+
+
 def field(shape, scale, seed=0):
     """Smooth displacement (3, rows, columns): a scale about the middle, another for each channel, and a little waviness."""
     rng = np.random.default_rng(seed)
     y, x = knots_for(shape)
     rise = np.stack([(y - shape[0] / 2) * s + 0.4 * rng.standard_normal(y.shape) for s in np.array([1, -0.6, 0.8]) * scale])
     run = np.stack([(x - shape[1] / 2) * s + 0.4 * rng.standard_normal(x.shape) for s in np.array([1, -0.6, 0.8]) * scale])
-    return {"resample_rise": rise.astype(np.float32), "resample_run": run.astype(np.float32)}
+    return displaced(rise, run)
 
 
 def uniform(dy, dx):
     """The same displacement everywhere, in every channel."""
-    return {"resample_rise": np.full((3, 4, 4), dy, np.float32), "resample_run": np.full((3, 4, 4), dx, np.float32)}
+    return displaced(np.full((3, 4, 4), dy), np.full((3, 4, 4), dx))
 
 
 @pytest.mark.parametrize("shape", [(8, 16), (34, 50), (51, 67), (130, 133)])

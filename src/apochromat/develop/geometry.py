@@ -26,12 +26,13 @@ from apochromat.light.raw_frame import Box
 
 KNOT = 32  # pixels between knots, as in kernels/resample.py
 OFF_MODE, RED_BLUE, ALL, FAR = range(4)
-REACH = 60  # px: the largest run that the kernel's dense modes take
-BEND = 3.5  # px: the largest change of displacement from knot to knot that they take
+TAPS = 4  # px that the kernel reads beyond a displaced position, and one for rounding
+BEND = 3.5  # px: the largest change of displacement from knot to knot that the kernel's dense modes take
 STILL = 1e-3  # px: displacements below this are none
 
 OFF = {
     "resample_mode": OFF_MODE,
+    "resample_reach": 0,
     "resample_rise": np.zeros((3, 4, 4), np.float32),
     "resample_run": np.zeros((3, 4, 4), np.float32),
 }
@@ -59,7 +60,10 @@ def run(development: Development, params: GeometryParams) -> Development:
         return development
     run_knots, rise_knots = (knots.astype(np.float32) for knots in displacement(development, steps))
     mode = _mode(run_knots, rise_knots)
-    return development.with_finish(resample_mode=mode, resample_run=run_knots, resample_rise=rise_knots) if mode else development
+    if mode == OFF_MODE:
+        return development
+    reach = int(np.ceil(np.abs(run_knots).max())) + TAPS
+    return development.with_finish(resample_mode=mode, resample_reach=reach, resample_run=run_knots, resample_rise=rise_knots)
 
 
 def picture_box(development: Development) -> Box:
@@ -166,7 +170,12 @@ def trim_step(opcode: TrimBounds, sight: Sight) -> Step:
     return lambda channel, y, x: (y + opcode.top, x + opcode.left, 1.0)
 
 
-_STEPS: dict[type[Opcode], Callable[[Any, Sight], Step]] = {WarpRectilinear: warp_step, FixVignetteRadial: vignette_step, GainMap: gain_map_step, TrimBounds: trim_step}
+_STEPS: dict[type[Opcode], Callable[[Any, Sight], Step]] = {
+    WarpRectilinear: warp_step,
+    FixVignetteRadial: vignette_step,
+    GainMap: gain_map_step,
+    TrimBounds: trim_step,
+}
 
 
 def knots(size: int) -> np.ndarray:
@@ -210,7 +219,7 @@ def _mode(run_knots: np.ndarray, rise_knots: np.ndarray) -> int:
     if moves.max() < STILL:
         return OFF_MODE
     bends = max(np.abs(np.diff(k, axis=2)).max() for k in (run_knots, rise_knots))
-    if bends > BEND or np.abs(run_knots).max() > REACH or np.abs(rise_knots).max() > REACH:
+    if bends > BEND:
         return FAR
     return RED_BLUE if moves[1] < STILL else ALL
 
