@@ -4,7 +4,7 @@ With s the chroma's scale, each output channel is a quadratic in s (see opponent
 is known in closed form. Its inverse is the colour's distance from grey, 1 on the surface of the gamut; distances beyond a knee are
 compressed below 1, as the ACES reference gamut compression does (Academy, 2020), by 1 - 1 / (1 + t + t^2): smooth to the second derivative.
 
-Cost: 2.2 ms/MP on one thread (AVX-512) as part of the finishing group.
+Cost: see kernels/encode.py.
 """
 
 import halide as hl

@@ -4,7 +4,7 @@ The curve is a monotone rational quadratic spline (J. A. Gregory and R. Delbourg
 monotonic data", IMA J. Numer. Anal. 2, 1982) through black, grey and white. Chroma follows the mean of the curve's ratio (colours
 keep their saturation) and its slope (they gain and lose it as film and per-channel curves do, and fade to white at the top).
 
-Cost: 1.3 ms/MP on one thread (AVX-512) as part of the finishing group.
+Cost: see kernels/encode.py.
 """
 
 import halide as hl

@@ -33,7 +33,7 @@ def run(development: Development, params: ExposureParams) -> Development:
     """Give the finishing kernel its gain, and record it with the scene's white for the tone curve."""
     camera = development.frame.baseline_exposure_ev
     luminance = scene_luminance(development) * 2**camera
-    automatic = auto_ev(luminance) if params.mode == "auto" else 0.0
+    automatic = auto_ev(luminance, 2**camera) if params.mode == "auto" else 0.0
     chosen = automatic + params.ev
     white = scene_white(luminance, 2**camera) * 2**chosen
     facts = {"exposure_ev": round(camera + chosen, 3), "auto_ev": round(automatic, 3), "scene_white": round(white, 4)}
@@ -42,6 +42,7 @@ def run(development: Development, params: ExposureParams) -> Development:
 
 def scene_luminance(development: Development) -> np.ndarray:
     """Luminance (n,) of the picture's blocks on the camera's scale, 1.0 = the sensor's white; finite, negatives kept."""
+    assert development.rgb is not None, "exposure runs after demosaic"
     matrix = development.finish.get("camera_to_working", np.eye(3))
     weights = (rgb_to_xyz("rec2020")[1] @ matrix).astype(np.float32)
     sparse = np.tensordot(weights, development.rgb[:, ::_STEP, ::_STEP], 1)
@@ -51,9 +52,9 @@ def scene_luminance(development: Development) -> np.ndarray:
     return blocks.reshape(h, -1, w, blocks.shape[1] // w).mean((1, 3)).ravel()
 
 
-def auto_ev(luminance: np.ndarray) -> float:
-    """Gain in EV, -2..2, for a natural rendering of a scene with these luminances (n,)."""
-    bright = max(float(np.quantile(luminance, 0.99)), 1e-6)
+def auto_ev(luminance: np.ndarray, sensor_white: float = 1.0) -> float:
+    """Gain in EV, -2..2, for a natural rendering of a scene with these luminances (n,); above the sensor's white they are guesses."""
+    bright = min(max(float(np.quantile(luminance, 0.99)), 1e-6), sensor_white)
     lit = luminance[luminance > bright * _FLOOR]
     average = 2 ** float(np.mean(np.log2(lit))) if lit.size else _AVERAGE
     wanted = (np.log2(_AVERAGE / average) + np.log2(1 / bright)) / 2

@@ -19,7 +19,7 @@ class ToneParams(Params):
     contrast: float = parameter(1.15, "Slope of the curve at middle grey; 1 is the scene's own contrast", ge=0.7, le=2.0)
     shadows: float = parameter(0.7, "Slope of the curve at black: lower is deeper, higher more open", ge=0.1, le=1.5)
     highlights: float = parameter(0.6, "Slope at white as a share of the mean slope above grey: lower is softer", ge=0.05, le=1.0)
-    richness: float = parameter(0.5, "How far colours follow the curve's slope: 0 keeps saturation, 1 behaves as film", ge=0, le=1)
+    richness: float = parameter(0.3, "How far colours follow the curve's slope: 0 keeps saturation, 1 behaves as film", ge=0, le=1)
 
 
 def run(development: Development, params: ToneParams) -> Development:
