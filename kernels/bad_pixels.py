@@ -10,7 +10,7 @@ import halide as hl
 
 x, y, strip, row = hl.vars("x y strip row")
 STRIP = 32
-CROSSTALK = hl.f32(0.16)  # share of a defect's height that may show in the direct neighbours, both axes together
+CROSSTALK = hl.f32(0.1)  # share of a defect's height that may show in the direct neighbours, both axes together
 PAIRS = ((2, 0), (0, 2), (2, 2), (2, -2))
 
 

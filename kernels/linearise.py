@@ -35,4 +35,4 @@ class Linearise:
         for out, width in ((g.mosaic, n), (g.clip, 2 * n)):
             strip, row = hl.Var("strip"), hl.Var("row")
             out.split(y, strip, row, STRIP, hl.TailStrategy.GuardWithIf).parallel(strip)
-            out.vectorize(x, width, hl.TailStrategy.GuardWithIf)
+            out.vectorize(x, width, hl.TailStrategy.GuardWithIf).never_partition([strip, row])

@@ -25,7 +25,7 @@ def bad_pixels(mosaic, gain, scale, offset, threshold):
     reach = threshold * sigma + (high - low) / 2
 
     def defect(excess, rise):
-        return np.clip((excess - reach) / sigma, 0, 1) * np.clip((0.16 * excess - rise) / sigma + 1.5, 0, 1)
+        return np.clip((excess - reach) / sigma, 0, 1) * np.clip((0.1 * excess - rise) / sigma + 1.5, 0, 1)
 
     share = np.maximum(defect(v - high, rise), defect(low - v, -rise))
     difference = np.stack([np.abs(a - b) for a, b in pairs])

@@ -7,7 +7,7 @@ COLOR = np.array([[0, 1], [1, 2]])
 
 
 def rim(mosaic, clip, level):
-    """Weights of the pairs RG, GB, BR and their weighted root differences in blocks of 8 x 8 cells: (6, rows, columns).
+    """Weights of the pairs RG, GB, BR and their weighted root differences over every other row of blocks of 8 x 8 cells: (6, h, w).
 
     mosaic, level (H, W): white-balanced samples and their clip levels. clip (H/2, W/2): bits.
     """
@@ -32,7 +32,7 @@ def blocks(cells):
     h, w = cells.shape
     padded = np.zeros((-(-h // BLOCK) * BLOCK, -(-w // BLOCK) * BLOCK))
     padded[:h, :w] = cells
-    return padded.reshape(padded.shape[0] // BLOCK, BLOCK, padded.shape[1] // BLOCK, BLOCK).sum((1, 3))
+    return padded.reshape(padded.shape[0] // BLOCK, BLOCK, padded.shape[1] // BLOCK, BLOCK)[:, ::2].sum((1, 3))
 
 
 def rebuild(mosaic, clip, level, chroma):

@@ -25,7 +25,7 @@ _BLOCK = 16  # pixels of a rim block, as in kernels/highlights_rim.py
 _REACH = 8  # blocks above and below clipped rows whose colours count
 _BAND = 32  # rows looked at together
 _MOST = 256  # rows rebuilt in one call
-_PRIOR = 4.0  # fully bright cells that what comes from further away counts for
+_PRIOR = 2.0  # fully bright cells that what comes from further away counts for
 
 
 class HighlightsParams(Params):
@@ -110,9 +110,11 @@ def _between_blocks(size: int, blocks: int, scale: int = 2, first: int = 0) -> n
 def _stretched(image: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Image (c, h, w) sampled linearly along its last axis at fractional indices: (c, h, len(index)) float32."""
     left = np.clip(index.astype(int), 0, max(image.shape[-1] - 2, 0))
-    share = index - left.astype(np.float32)
-    right = np.minimum(left + 1, image.shape[-1] - 1)
-    return np.ascontiguousarray(image[..., left] * (1 - share) + image[..., right] * share, np.float32)
+    lower, upper = (image.take(k, axis=-1) for k in (left, np.minimum(left + 1, image.shape[-1] - 1)))
+    upper -= lower
+    upper *= index - left.astype(np.float32)
+    lower += upper
+    return lower
 
 
 def _bands(clip: np.ndarray) -> list[tuple[int, int]]:
