@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from apochromat.develop.geometry import picture_box
 from apochromat.develop.stage import Params, Stage
 from apochromat.light.development import Development
 from apochromat.light.raw_frame import RawFrame
@@ -23,6 +24,7 @@ from apochromat.native import kernels
 
 Recipe = Mapping[str, Mapping[str, Any]]
 RENDERINGS = ("natural", "neutral")
+VECTOR = 16  # the finishing kernel's rows are at least one vector wide
 
 
 @cache
@@ -104,21 +106,21 @@ def rendition(development: Development, last: Stage, bits: int = 8) -> Rendition
     if not development.finish:
         return Rendition(upright(development.rgb[window].transpose(1, 2, 0), frame.orientation), "camera", "linear")
     finished = last is stages()[-1]
-    pixels = _finish(development, y, x, np.uint8 if finished and bits == 8 else np.float32)
+    pixels = _finish(development, np.uint8 if finished and bits == 8 else np.float32)
     if finished and bits == 16:
         pixels = np.rint(pixels * 65535).astype(np.uint16)
     space = development.facts.get("output_space", "srgb") if finished else "rec2020"
     return Rendition(upright(pixels, frame.orientation), space, "display" if finished else "linear")
 
 
-def _finish(development: Development, top: int, left: int, dtype: type) -> np.ndarray:
-    """Run the finishing kernel over the crop; stages that gathered nothing are off."""
+def _finish(development: Development, dtype: type) -> np.ndarray:
+    """Run the finishing kernel over the picture; stages that gathered nothing are off."""
     off = {k: v for m in _stage_modules() for k, v in getattr(m, "OFF", {}).items()}
-    crop = development.frame.crop
-    pixels = np.empty((crop.height, crop.width, 3), dtype)
+    box = picture_box(development)
+    pixels = np.empty((box.height, max(box.width, VECTOR), 3), dtype)
     kernel = kernels.finish_u8 if dtype == np.uint8 else kernels.finish_f32
-    kernel(rgb=development.rgb, left=left, top=top, output=pixels, **{**off, **development.finish})
-    return pixels
+    kernel(rgb=development.rgb, left=box.left, top=box.top, output=pixels, **{**off, **development.finish})
+    return pixels[:, : box.width]
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
