@@ -50,7 +50,7 @@ class GeometryParams(Params):
 
 
 def run(development: Development, params: GeometryParams) -> Development:
-    """Gather the finishing kernel's displacement; nothing where every pixel stays."""
+    """Gather the finishing kernel's displacement; nothing where every pixel stays. ValueError for a warp that leaves the picture."""
     opcodes = [op for op in development.frame.opcodes3 if isinstance(op, WarpRectilinear | TrimBounds)]
     warps = any(isinstance(op, WarpRectilinear) for op in opcodes)
     profile = lens_profile.find(development.frame) if params.lensfun and not warps else None
@@ -59,10 +59,13 @@ def run(development: Development, params: GeometryParams) -> Development:
     if not steps:
         return development
     run_knots, rise_knots = (knots.astype(np.float32) for knots in displacement(development, steps))
+    farthest = float(np.abs(run_knots).max())
+    if not farthest <= max(development.shape):
+        raise ValueError(f"expected warps that stay within the picture, found one that moves pixels by {farthest:g}")
     mode = _mode(run_knots, rise_knots)
     if mode == OFF_MODE:
         return development
-    reach = int(np.ceil(np.abs(run_knots).max())) + TAPS
+    reach = int(np.ceil(farthest)) + TAPS
     return development.with_finish(resample_mode=mode, resample_reach=reach, resample_run=run_knots, resample_rise=rise_knots)
 
 
