@@ -28,6 +28,7 @@ KNOT = 32  # pixels between knots, as in kernels/resample.py
 OFF_MODE, RED_BLUE, ALL, FAR = range(4)
 TAPS = 4  # px that the kernel reads beyond a displaced position, and one for rounding
 BEND = 3.5  # px: the largest change of displacement from knot to knot that the kernel's dense modes take
+BEYOND_USE = 1e6  # px: a displacement that no lens and no sensor has
 STILL = 1e-3  # px: displacements below this are none
 
 OFF = {
@@ -50,7 +51,7 @@ class GeometryParams(Params):
 
 
 def run(development: Development, params: GeometryParams) -> Development:
-    """Gather the finishing kernel's displacement; nothing where every pixel stays. ValueError for a warp that leaves the picture."""
+    """Gather the finishing kernel's displacement; nothing where every pixel stays. ValueError for a senseless warp."""
     opcodes = [op for op in development.frame.opcodes3 if isinstance(op, WarpRectilinear | TrimBounds)]
     warps = any(isinstance(op, WarpRectilinear) for op in opcodes)
     profile = lens_profile.find(development.frame) if params.lensfun and not warps else None
@@ -60,8 +61,8 @@ def run(development: Development, params: GeometryParams) -> Development:
         return development
     run_knots, rise_knots = (knots.astype(np.float32) for knots in displacement(development, steps))
     farthest = float(np.abs(run_knots).max())
-    if not farthest <= max(development.shape):
-        raise ValueError(f"expected warps that stay within the picture, found one that moves pixels by {farthest:g}")
+    if not farthest < BEYOND_USE:
+        raise ValueError(f"expected warps that move pixels by less than {BEYOND_USE:g}, found one that moves some by {farthest:g}")
     mode = _mode(run_knots, rise_knots)
     if mode == OFF_MODE:
         return development
