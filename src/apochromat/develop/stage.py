@@ -12,9 +12,9 @@ from apochromat.light.development import Development
 
 
 class Params(BaseModel):
-    """Base of every stage's parameters: unknown names and values out of range are errors; all values are plain data."""
+    """Base of every stage's parameters: unknown names, values out of range, NaN and infinity are errors; all values are plain data."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 def parameter(default: Any, help: str, *, ge: float | None = None, le: float | None = None, unit: str = "", label: str = "") -> Any:
