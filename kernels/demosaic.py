@@ -1,8 +1,8 @@
 """Bayer mosaic (RGGB) to camera RGB: directional colour differences, blended without thresholds, in locally balanced colour.
 
 Algorithm; every weight is soft and relative to the noise, so that the result scales with exposure:
-1. Local balance. R and B are divided by (their mean / the mean of G) ** BALANCE over some 16 pixels, and multiplied by it at the end: between
-   the constant difference (0) that gamma-coded pictures obey and the constant ratio (1) that linear light under shading obeys.
+1. Local balance. R and B are divided by (their mean / the mean of G) ** BALANCE over some 16 pixels, and multiplied by it at the end:
+   between the constant difference (0) that gamma-coded pictures obey and the constant ratio (1) that linear light under shading obeys.
 2. Green. Colour differences along rows and columns (Hamilton & Adams 1997) are averaged outwards to the four sides and blended by the
    inverse cube of their variation on that side (Pekkucuksen & Altunbasak 2010, 2013).
 3. Red and blue. Differences are spread to the other sites, along diagonals and then sides, by inverse variation.
@@ -27,10 +27,8 @@ LUMINANCE = hl.f32(0.1)  # share of the mosaic's own gradient in that variation
 GREEN = 0.5  # share of green's gradient in the variation for red and blue
 GREEN_REFINED = 0.25  # the same for the refined green
 REFINED = hl.f32(0.6)  # how far green goes to its neighbours' differences
-RANGE = 200.0  # scale of the variation that keeps products of nine of them inside float32
 FLOOR = hl.f32(1e-10)  # smallest variance: float32 holds the weights made with it
-ALONG_ROW, ALONG_COLUMN = (0, 1), (1, 0)  # steps (dy, dx)
-SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))
+SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))  # (dy, dx)
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
@@ -116,8 +114,8 @@ class Demosaic(hl.Generator):
 
     def directional(g, light):
         """Own difference, from the averages of directional differences towards the four sides."""
-        sides = [side for name, step in (("along_row", ALONG_ROW), ("along_column", ALONG_COLUMN)) for side in g.two_sides(name, light, *step)]
-        return g.keep("own_first", "C", lambda site: blend(*zip(*[side(site) for side in sides], strict=True)))
+        sides = g.two_sides("along_row", light, 0, 1) + g.two_sides("along_column", light, 1, 0)
+        return g.keep("own_first", "C", lambda site: blend_cubes(*zip(*[side(site) for side in sides], strict=True)))
 
     def two_sides(g, name, light, dy, dx):
         """For both sides of a direction, the function of a C site that gives (average difference, size of its variation)."""
@@ -130,8 +128,8 @@ class Demosaic(hl.Generator):
 
         def side(site, sign):
             average = sum(hl.f32(w) * site.near(difference, sign * n * dy, sign * n * dx) for n, w in enumerate(OUTWARDS))
-            size = RANGE * (site.near(variation, 2 * sign * dy, 2 * sign * dx) + g.sigma)
-            return average, size * size * size
+            size = site.near(variation, 2 * sign * dy, 2 * sign * dx) + g.sigma
+            return average, size
 
         return [lambda site, sign=sign: side(site, sign) for sign in (-1, 1)]
 
@@ -246,6 +244,13 @@ def blend(values, sizes):
     (a, b, c, d), (at_a, at_b, at_c, at_d) = values, sizes
     first, second = at_a * at_b, at_c * at_d
     return ((a * at_b + b * at_a) * second + (c * at_d + d * at_c) * first) / ((at_a + at_b) * second + (at_c + at_d) * first)
+
+
+def blend_cubes(values, sizes):
+    """The same by the inverses of cubes, whose products in threes would leave float32."""
+    (a, b, c, d), (at_a, at_b, at_c, at_d) = values, [size * size * size for size in sizes]
+    first, second = 1 / (at_a * at_b), 1 / (at_c * at_d)
+    return ((a * at_b + b * at_a) * first + (c * at_d + d * at_c) * second) / ((at_a + at_b) * first + (at_c + at_d) * second)
 
 
 if __name__ == "__main__":
