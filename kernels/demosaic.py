@@ -1,7 +1,7 @@
 """Bayer mosaic (RGGB) to camera RGB: directional colour differences, blended without thresholds, in locally balanced colour.
 
 Algorithm; every weight is soft and relative to the noise, so that the result scales with exposure:
-1. Local balance. R and B are divided by (their mean / the mean of G) ** BALANCE over some 16 pixels, and multiplied by it at the end:
+1. Local balance. R and B are divided by (their mean / the mean of G) ** BALANCE over some 30 pixels, and multiplied by it at the end:
    between the constant difference (0) that gamma-coded pictures obey and the constant ratio (1) that linear light under shading obeys.
 2. Green. Colour differences along rows and columns (Hamilton & Adams 1997) are averaged outwards to the four sides and blended by the
    inverse cube of their variation on that side (Pekkucuksen & Altunbasak 2010, 2013).
@@ -20,7 +20,7 @@ import halide as hl
 x, y, px, py, c, xo, xi, yo, yi = hl.vars("x y px py c xo xi yo yi")
 STRIP, TILE = 256, 512  # rows and columns that are computed together
 BALANCE = hl.f32(0.2)
-CELL_BLUR = (1, 2, 4)  # steps, in cells, of the three [1 2 1] / 4 filters of the local means
+CELL_BLUR = (1, 2, 4, 8)  # steps, in cells, of the [1 2 1] / 4 filters of the local means: together a triangle 64 pixels wide
 OUTWARDS = (0.35, 0.25, 0.25, 0.1, 0.05)  # weights of the differences from a site towards one side
 WINDOW = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # of the variation of the differences, along rows and columns
 LUMINANCE = hl.f32(0.1)  # share of the mosaic's own gradient in that variation

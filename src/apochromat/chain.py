@@ -106,7 +106,7 @@ def rendition(development: Development, last: Stage, bits: int = 8) -> Rendition
     if not development.finish:
         return Rendition(upright(development.rgb[window].transpose(1, 2, 0), frame.orientation), "camera", "linear")
     finished = last is stages()[-1]
-    pixels = _finish(development, np.uint8 if finished and bits == 8 else np.float32)
+    pixels: np.ndarray = _finish(development, np.uint8 if finished and bits == 8 else np.float32)
     if finished and bits == 16:
         pixels = np.rint(pixels * 65535).astype(np.uint16)
     space = development.facts.get("output_space", "srgb") if finished else "rec2020"
@@ -117,7 +117,7 @@ def _finish(development: Development, dtype: type) -> np.ndarray:
     """Run the finishing kernel over the picture; stages that gathered nothing are off."""
     off = {k: v for m in _stage_modules() for k, v in getattr(m, "OFF", {}).items()}
     box = picture_box(development)
-    pixels = np.empty((box.height, max(box.width, VECTOR), 3), dtype)
+    pixels: np.ndarray = np.empty((box.height, max(box.width, VECTOR), 3), dtype)
     kernel = kernels.finish_u8 if dtype == np.uint8 else kernels.finish_f32
     kernel(rgb=development.rgb, left=box.left, top=box.top, output=pixels, **{**off, **development.finish})
     return pixels[:, : box.width]

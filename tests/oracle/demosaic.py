@@ -50,7 +50,7 @@ def local_balance(mosaic, variance):
 
 
 def blurred(cells):
-    for step in (1, 2, 4):
+    for step in (1, 2, 4, 8):
         for dy, dx in ((step, 0), (0, step)):
             cells = (near(cells, -dy, -dx) + 2 * cells + near(cells, dy, dx)) / 4
     return cells

@@ -43,7 +43,8 @@ def _mosaic(development: Development) -> Development:
     dy, dx = _PADDING[frame.cfa]
     a = frame.active
     height, width = (n + n % 2 for n in (a.height + dy, a.width + dx))
-    lines, rows = _black_lines(levels, a.width, 0), _deltas(levels.delta_v, a.height)
+    # Two periods of the rows: a compiled kernel takes no modulo by a height of 1.
+    lines, rows = np.tile(_black_lines(levels, a.width, 0), (2, 1)), _deltas(levels.delta_v, a.height)
     span = _span(frame, levels.white, lines, rows)
     # Per CFA position of the active area until here, of the padded mosaic from here on.
     scale, level, clip_from, near_clip = (np.roll(facts, (dy, dx), (0, 1)) for facts in (1 / span, *_clip_levels(frame, span)))

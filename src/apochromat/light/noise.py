@@ -18,6 +18,6 @@ class NoiseModel:
     scale: np.ndarray
     offset: np.ndarray
 
-    def variance(self, signal: np.ndarray, gain: np.ndarray | float, plane: int) -> np.ndarray:
+    def variance(self, signal: np.ndarray | float, gain: np.ndarray | float, plane: int) -> np.ndarray:
         """Variance of plane `plane` at values `signal` reached after `gain`."""
         return gain * self.scale[plane] * np.maximum(signal, 0) + np.square(gain) * self.offset[plane]
