@@ -43,8 +43,9 @@ def build(g, image):
     near = hl.select(t > 0.0, 1.0 - (1.0 - knee) / (1.0 + t + t * t), far)
     scale = hl.select(lightness < 1.0, near / hl.max(far, TINY), 0.0)
     mapped = opponent.join(lightness, [c * scale for c in chroma])
-    # Negative cone responses are no light at all: such a colour is replaced even where what is left of it lies inside.
-    beyond = (g.gamut_on != 0) & ((t > 0.0) | (hl.min(*opponent.times(opponent.CONES, rgb)) < 0.0))
+    # Smaller cone responses than light gives: such a colour is replaced even where what is left of it lies inside.
+    cones, least = opponent.responses(rgb)
+    beyond = (g.gamut_on != 0) & ((t > 0.0) | (hl.min(*cones) < least))
     out = hl.Func("mapped")
     out[x, y] = tuple(hl.select(beyond, m, v) for m, v in zip(mapped, rgb, strict=True))
     return out

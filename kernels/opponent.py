@@ -12,6 +12,7 @@ import halide as hl
 CONES = ((0.616755788, 0.360198402, 0.023045810), (0.265133060, 0.635839371, 0.099027568), (0.100102631, 0.203906520, 0.695990848))
 RGB = ((2.139906720, -1.246389495, 0.106482775), (-0.884735834, 2.163230941, -0.278495107), (-0.048573753, -0.454503140, 1.503076894))
 INTENSITY = (0.3, 0.6, 0.1)
+LEAST = 1e-3  # of the largest response; below it a root would magnify rounding
 
 
 def times(matrix, v):
@@ -19,9 +20,16 @@ def times(matrix, v):
     return [sum(hl.f32(m) * value for m, value in zip(row, v, strict=True)) for row in matrix]
 
 
+def responses(rgb):
+    """(cone responses of linear Rec.2020, the least response that light gives): far below any spectral colour, far above rounding."""
+    cones = times(CONES, rgb)
+    return cones, hl.f32(LEAST) * hl.max(hl.max(cones[0], cones[1]), hl.max(cones[2], 0.0))
+
+
 def split(rgb):
-    """Linear Rec.2020 to (lightness, chroma of the three cones); responses below zero, which no light gives, count as zero."""
-    roots = [hl.sqrt(hl.max(cone, 0.0)) for cone in times(CONES, rgb)]
+    """Linear Rec.2020 to (lightness, chroma of the three cones); smaller responses than light gives count as the least."""
+    cones, least = responses(rgb)
+    roots = [hl.sqrt(hl.max(cone, least)) for cone in cones]
     lightness = sum(hl.f32(w) * root for w, root in zip(INTENSITY, roots, strict=True))
     return lightness, [root - lightness for root in roots]
 

@@ -1,7 +1,7 @@
 """Oracle of kernels/gamut.py: roots of polynomials say where a colour leaves the gamut on its way from grey."""
 
 import numpy as np
-from oracle.opponent import CONES, join, split
+from oracle.opponent import CONES, join, responses, split
 
 from apochromat.light.spaces import conversion
 
@@ -33,6 +33,7 @@ def gamut(rgb, knee, space):
         if far > knee:
             t = (far - knee) / (1 - knee)
             scale = (knee + (1 - knee) * (1 - 1 / (1 + t + t**2))) / far
-        if scale < 1 or min(CONES @ out[i]) < 0:
+        cones, least = responses(out[i])
+        if scale < 1 or cones.min() < least[0]:
             out[i] = join(light, colour * scale)
     return out

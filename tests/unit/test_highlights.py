@@ -44,7 +44,7 @@ def random_case(size, seed=0):
     return mosaic, clip.astype(np.uint8), level, level.at(y, x, 2 * (y % 2) + x % 2)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (34, 50), (70, 130)])
+@pytest.mark.parametrize("size", [(18, 20), (34, 50), (70, 130)])
 def test_rim_oracle(size):
     mosaic, clip, level, levels = random_case(size)
     expected = oracle.rim(mosaic, clip, levels)

@@ -50,7 +50,7 @@ def _mosaic(development: Development) -> Development:
     scale, level, clip_from, near_clip = (np.roll(facts, (dy, dx), (0, 1)) for facts in (1 / span, *_clip_levels(frame, span)))
     mosaic, clip = np.empty((height, width), np.float32), np.empty((height // 2, width // 2), np.uint8)
     (kernels.linearise_f32 if frame.samples.dtype == np.float32 else kernels.linearise_u16)(
-        samples=frame.samples,
+        samples=np.ascontiguousarray(frame.samples),
         table=np.zeros(1, np.float32) if levels.table is None else levels.table.astype(np.float32),
         black=np.ascontiguousarray(np.roll(lines, dy, 0)[:, _mirrored(a.width, dx, width)]),
         black_row=rows[_mirrored(a.height, dy, height)],

@@ -66,6 +66,9 @@ class Kernel:
         self.name = name
 
     def __call__(self, **arguments: Any) -> None:
+        for name, value in arguments.items():
+            if isinstance(value, np.ndarray) and value.ndim > 1 and value.flags.c_contiguous and value.flags.f_contiguous:
+                raise KernelError(f"kernel {self.name} cannot tell the axes of {name}: {_describe(value)}; two or more must exceed 1")
         isa = chosen_isa()
         run = _jit(self.name, isa) if os.environ.get("APO_KERNELS") == "jit" else getattr(_module(isa), self.name)
         try:
