@@ -20,6 +20,7 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+DEMOSAICS = ("apochromat.develop.demosaic:demosaic",)
 RAWS = ("GOPR0024.DNG", "CRW_0101.CRW")
 APO = str(Path(sys.executable).parent / "apo")
 
@@ -95,7 +96,7 @@ def quality(data):
         "## Demosaicing",
         "",
         "```",
-        run(sys.executable, ROOT / "benchmarks/demosaic.py", "--images", data / "data/kodak").strip(),
+        run(sys.executable, data / "bench/demosaic.py", *DEMOSAICS).strip(),
         "```",
         "",
     ]
