@@ -1,12 +1,13 @@
-"""Bayer mosaic (RGGB) to camera RGB: directional colour differences, blended without thresholds, in locally balanced colour.
+"""Bayer mosaic (RGGB) to camera RGB: directional colour differences, blended without thresholds, in a domain between light and lightness.
 
 Algorithm; every weight is soft and relative to the noise, so that the result scales with exposure:
-1. Local balance. R and B are divided by (their mean / the mean of G) ** BALANCE over some 30 pixels, and multiplied by it at the end:
-   between the constant difference (0) that gamma-coded pictures obey and the constant ratio (1) that linear light under shading obeys.
+1. Samples go to the power EXPONENT, linear within the noise around zero. In light itself the colours of a shaded surface keep their ratio,
+   in a logarithm they keep their difference, and at a blurred edge between two colours light mixes linearly: the power stands between.
 2. Green. Colour differences along rows and columns (Hamilton & Adams 1997) are averaged outwards to the four sides and blended by the
    inverse cube of their variation on that side (Pekkucuksen & Altunbasak 2010, 2013).
 3. Red and blue. Differences are spread to the other sites, along diagonals and then sides, by inverse variation.
 4. Green is refined from the differences of its four neighbours (after Menon, Andriani & Calvagno 2007); then step 3 again.
+5. What was interpolated goes back to light; measured samples pass untouched.
 
 Layout: every picture is held as planes over the 2 x 2 cells of the pattern, so that loads are dense and there are no selects: kind "C"
 has the red and blue sites, kind "G" the greens, each as a pair for the cell's even and odd row. "own" is the difference G - C of a C
@@ -19,15 +20,13 @@ import halide as hl
 
 x, y, px, py, c, xo, xi, yo, yi = hl.vars("x y px py c xo xi yo yi")
 STRIP, TILE = 256, 512  # rows and columns that are computed together
-BALANCE = hl.f32(0.2)
-CELL_BLUR = (1, 2, 4, 8)  # steps, in cells, of the [1 2 1] / 4 filters of the local means: together a triangle 64 pixels wide
+EXPONENT = 3 / 4
 OUTWARDS = (0.35, 0.25, 0.25, 0.1, 0.05)  # weights of the differences from a site towards one side
 WINDOW = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # of the variation of the differences, along rows and columns
 LUMINANCE = hl.f32(0.1)  # share of the mosaic's own gradient in that variation
-GREEN = 0.5  # share of green's gradient in the variation for red and blue
-GREEN_REFINED = 0.25  # the same for the refined green
-REFINED = hl.f32(0.6)  # how far green goes to its neighbours' differences
-FLOOR = hl.f32(1e-10)  # smallest variance: float32 holds the weights made with it
+GREEN = 0.25  # share of green's gradient in the variation for the other steps
+REFINED = hl.f32(0.8)  # how far green goes to its neighbours' differences
+FLOOR = hl.f32(1e-9)  # smallest variance: float32 holds the products of weights made with it
 SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))  # (dy, dx)
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
@@ -65,19 +64,16 @@ class Demosaic(hl.Generator):
 
     def generate(g):
         g.rows = []  # Funcs computed row by row in a sliding window
-        size = [(0, g.mosaic.width()), (0, g.mosaic.height())]
-        mirrored = hl.BoundaryConditions.mirror_interior(g.mosaic, size)
-        mosaic = lambda site: mirrored[2 * x + site.column, 2 * y + site.row]
-        variance = hl.max(g.noise, FLOOR)
-        g.sigma = hl.sqrt(variance)
-        gains = g.local_balance(mosaic, variance)
-        g.readers = ("light_C", "light_G", "means")
-        light = {**g.keep("light", "C", lambda site: mosaic(site) / gain(gains, site)[site.row]), **g.keep("light", "G", mosaic)}
+        toe = hl.sqrt(hl.max(g.noise, FLOOR))
+        g.curve = Curve(toe)
+        mirrored = hl.BoundaryConditions.mirror_interior(g.mosaic, [(0, g.mosaic.width()), (0, g.mosaic.height())])
+        mosaic = g.keep("mosaic", "CG", lambda site: mirrored[2 * x + site.column, 2 * y + site.row])
+        light = g.keep("light", "CG", lambda site: g.curve.of(site.near(mosaic, 0, 0)))
         own = g.directional(light)
         other = g.keep("other_first", "C", lambda site: sum(site.near(own, *step) for step in CORNERS) / 4)
         own = g.refined(light, own, g.at_green("first", light, own, other))
         other = g.diagonal(light, own)
-        g.finish(light, gains, own, other, g.at_green("last", light, own, other))
+        g.finish(mosaic, light, own, other, g.at_green("last", light, own, other))
         g.schedule()
 
     def keep(g, name, kinds, define):
@@ -89,33 +85,10 @@ class Demosaic(hl.Generator):
             g.rows.append(picture[kind])
         return picture
 
-    def local_balance(g, mosaic, variance):
-        """(R / G, B / G) ** BALANCE of local means in the middle of each cell."""
-        (red, blue), green = ([mosaic(Site(kind, row)) for row in (0, 1)] for kind in "CG")
-        means = hl.Func("means")
-        means[x, y] = red, sum(green) / 2, blue
-        g.means = [means]
-        for step in CELL_BLUR:
-            for dy, dx in ((step, 0), (0, step)):
-                taps = [[hl.Expr(means[x + n * dx, y + n * dy][channel]) for n in (-1, 0, 1)] for channel in range(3)]
-                means = hl.Func(f"means_{dy}_{dx}")
-                means[x, y] = tuple((before + 2 * here + after) / 4 for before, here, after in taps)
-                g.means.append(means)
-        red, green, blue = (means[x, y][n] for n in range(3))
-        g.gains = hl.Func("gains")
-        g.gains[x, y] = tuple(hl.pow((v * v + variance) / (green * green + variance), BALANCE / 2) for v in (red, blue))
-        return g.gains
-
-    def row(g, name, *values):
-        func = hl.Func(name)
-        func[x, y] = values
-        g.rows.append(func)
-        return func
-
     def directional(g, light):
         """Own difference, from the averages of directional differences towards the four sides."""
         sides = g.two_sides("along_row", light, 0, 1) + g.two_sides("along_column", light, 1, 0)
-        return g.keep("own_first", "C", lambda site: blend_cubes(*zip(*[side(site) for side in sides], strict=True)))
+        return g.keep("own_first", "C", lambda site: blend(*zip(*[side(site) for side in sides], strict=True)))
 
     def two_sides(g, name, light, dy, dx):
         """For both sides of a direction, the function of a C site that gives (average difference, size of its variation)."""
@@ -128,8 +101,8 @@ class Demosaic(hl.Generator):
 
         def side(site, sign):
             average = sum(hl.f32(w) * site.near(difference, sign * n * dy, sign * n * dx) for n, w in enumerate(OUTWARDS))
-            size = site.near(variation, 2 * sign * dy, 2 * sign * dx) + g.sigma
-            return average, size
+            size = site.near(variation, 2 * sign * dy, 2 * sign * dx) + g.curve.noise
+            return average, size * size * size
 
         return [lambda site, sign=sign: side(site, sign) for sign in (-1, 1)]
 
@@ -141,7 +114,7 @@ class Demosaic(hl.Generator):
             for dy, dx in SIDES:
                 source = beside if dy == 0 else above
                 size = site.change(source, (dy, dx), (-dy, -dx)) + site.change(source, (dy, dx), (3 * dy, 3 * dx))
-                size += GREEN * site.change(light, (0, 0), (2 * dy, 2 * dx)) + g.sigma
+                size += GREEN * site.change(light, (0, 0), (2 * dy, 2 * dx)) + g.curve.noise
                 values.append(site.near(source, dy, dx))
                 sizes.append(size * size)
             return blend(values, sizes)
@@ -159,7 +132,7 @@ class Demosaic(hl.Generator):
             for dy, dx in SIDES:
                 far = (2 * dy, 2 * dx)
                 values.append(site.near(differences[0 if dy == 0 else 1], dy, dx))
-                sizes.append(site.change(own, (0, 0), far) + GREEN_REFINED * green_change(light, own, site, far) + g.sigma)
+                sizes.append(site.change(own, (0, 0), far) + GREEN * green_change(light, own, site, far) + g.curve.noise)
             here = site.near(own, 0, 0)
             return here + REFINED * (blend(values, sizes) - here)
 
@@ -174,21 +147,24 @@ class Demosaic(hl.Generator):
                 corner, beyond, opposite = (site.near(own, n * dy, n * dx) for n in (1, 3, -1))
                 size = hl.abs(corner - beyond) + hl.abs(corner - opposite)
                 values.append(corner)
-                sizes.append(size + GREEN * green_change(light, own, site, (2 * dy, 2 * dx)) + g.sigma)
+                sizes.append(size + GREEN * green_change(light, own, site, (2 * dy, 2 * dx)) + g.curve.noise)
             return blend(values, sizes)
 
         return g.keep("other", "C", difference)
 
-    def finish(g, light, gains, own, other, at_green):
+    def finish(g, mosaic, light, own, other, at_green):
         """Red, green and blue of every site, interleaved."""
         row, column = ({"C": c["C"], "G": at_g["G"]} for c, at_g in zip((own, other), at_green, strict=True))
 
         def pixel(site):
-            here = site.near(light, 0, 0)
-            green = here + site.near(own, 0, 0) if site.kind == "C" else here
-            red, blue = (site.near(source, 0, 0) for source in ((row, column), (column, row))[site.row])
-            gain_red, gain_blue = gain(gains, site)
-            return (green - red) * gain_red, green, (green - blue) * gain_blue
+            measured, here = site.near(mosaic, 0, 0), site.near(light, 0, 0)
+            if site.kind == "G":
+                of_row, of_column = (g.curve.back(here - site.near(source, 0, 0)) for source in (row, column))
+                return (of_row, measured, of_column) if site.row == 0 else (of_column, measured, of_row)
+            green = here + site.near(own, 0, 0)
+            found = g.curve.back(green - site.near(other, 0, 0))
+            green = g.curve.back(green)
+            return (measured, green, found) if site.row == 0 else (found, green, measured)
 
         sites = [[Site("C" if r == k else "G", r) for k in (0, 1)] for r in (0, 1)]
         g.cell = hl.Func("cell")
@@ -210,14 +186,31 @@ class Demosaic(hl.Generator):
         g.rgb.split(x, x, xi, n, hl.TailStrategy.GuardWithIf).reorder(px, xi, py, c, x, y, xo, yo)
         g.rgb.unroll(px).unroll(py).unroll(c).vectorize(xi).parallel(yo).never_partition([y, yo, xo])
         g.cell.compute_at(g.rgb, xo).vectorize(x, n).never_partition_all()
-        g.gains.compute_at(g.rgb, yo).vectorize(x, n).never_partition_all()
         for f in g.rows:
             f.store_at(g.rgb, xo).compute_at(g.cell, y).vectorize(x, n)
-        for f in g.means:
-            f.store_at(g.rgb, yo).compute_at(g.gains, y).vectorize(x, n)
-        for f in g.rows + g.means:  # only what reads the mosaic meets its borders
-            if f.name() not in g.readers:
+            if not f.name().startswith("mosaic"):  # only what reads the mosaic meets its borders
                 f.never_partition_all()
+
+
+class Curve:
+    """The domain of the differences: (|s| + toe) ** EXPONENT - toe ** EXPONENT with the sign of s; `noise` is one sigma in it."""
+
+    def __init__(self, toe):
+        self.toe = toe
+        self.noise = power(toe)
+
+    def of(self, sample):
+        value = power(hl.abs(sample) + self.toe) - self.noise
+        return hl.select(sample < 0, -value, value)
+
+    def back(self, value):
+        sample = hl.pow(hl.abs(value) + self.noise, hl.f32(1 / EXPONENT)) - self.toe
+        return hl.select(value < 0, -sample, sample)
+
+
+def power(value):
+    """value ** EXPONENT, by square roots: they are exact on every processor."""
+    return hl.sqrt(value) * hl.sqrt(hl.sqrt(value))
 
 
 def colour_difference(light, site, dy, dx):
@@ -232,25 +225,11 @@ def green_change(light, own, site, far):
     return hl.abs(site.near(light, 0, 0) + site.near(own, 0, 0) - site.near(light, *far) - site.near(own, *far))
 
 
-def gain(gains, site):
-    """Gains of red and blue at a site, bilinear between the middles of the cells."""
-    above, beside = y - 1 + 2 * site.row, x - 1 + 2 * site.column
-    column = lambda at, n: 0.75 * gains[at, y][n] + 0.25 * gains[at, above][n]
-    return [0.75 * column(x, n) + 0.25 * column(beside, n) for n in (0, 1)]
-
-
 def blend(values, sizes):
     """Mean of four values weighted by the inverses of sizes: multiplied out, so that it costs one division."""
     (a, b, c, d), (at_a, at_b, at_c, at_d) = values, sizes
     first, second = at_a * at_b, at_c * at_d
     return ((a * at_b + b * at_a) * second + (c * at_d + d * at_c) * first) / ((at_a + at_b) * second + (at_c + at_d) * first)
-
-
-def blend_cubes(values, sizes):
-    """The same by the inverses of cubes, whose products in threes would leave float32."""
-    (a, b, c, d), (at_a, at_b, at_c, at_d) = values, [size * size * size for size in sizes]
-    first, second = 1 / (at_a * at_b), 1 / (at_c * at_d)
-    return ((a * at_b + b * at_a) * first + (c * at_d + d * at_c) * second) / ((at_a + at_b) * first + (at_c + at_d) * second)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,20 @@ from functools import partial
 
 import numpy as np
 
-MARGIN = 64  # mirrored pixels around the mosaic, beyond the reach of all steps together
+EXPONENT = 3 / 4
+MARGIN = 32  # mirrored pixels around the mosaic, beyond the reach of all steps together
 SIDES = ((0, -1), (0, 1), (-1, 0), (1, 0))  # (dy, dx)
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 def demosaic(mosaic, noise):
     """Camera RGB (3, H, W) of an RGGB mosaic (H, W) of even size; noise: variance."""
-    variance = max(noise, 1e-10)
-    sigma = np.sqrt(variance)
-    mosaic = np.pad(mosaic.astype(np.float64), MARGIN, "reflect")
-    y, x = np.indices(mosaic.shape, sparse=True)
+    toe = np.sqrt(max(noise, 1e-9))
+    sigma = toe**EXPONENT
+    measured = np.pad(mosaic.astype(np.float64), MARGIN, "reflect")
+    y, x = np.indices(measured.shape, sparse=True)
     red_row, color = y % 2 == 0, (y + x) % 2 == 0  # color: red or blue sites
-    gain_red, gain_blue = local_balance(mosaic, variance)
-    light = mosaic / np.where(color, np.where(red_row, gain_red, gain_blue), 1)
+    light = np.sign(measured) * ((abs(measured) + toe) ** EXPONENT - sigma)
 
     own = directional(light, color, sigma)
     green = np.where(color, light + own, light)
@@ -29,9 +29,10 @@ def demosaic(mosaic, noise):
     row, column = at_green(green, own, other, sigma)
 
     of_row, of_column = np.where(color, own, row), np.where(color, other, column)
-    red = (green - np.where(red_row, of_row, of_column)) * gain_red
-    blue = (green - np.where(red_row, of_column, of_row)) * gain_blue
-    return np.stack([red, green, blue])[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    red, blue = green - np.where(red_row, of_row, of_column), green - np.where(red_row, of_column, of_row)
+    planes = np.stack([red, green, blue])
+    planes = np.sign(planes) * ((abs(planes) + sigma) ** (1 / EXPONENT) - toe)
+    return planes[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def near(image, dy, dx):
@@ -40,27 +41,6 @@ def near(image, dy, dx):
 
 def change(image, start, end):
     return abs(near(image, *start) - near(image, *end))
-
-
-def local_balance(mosaic, variance):
-    """Gains of red and blue at every pixel: a power of the ratio of blurred cells, bilinear between the middles of the cells."""
-    red, blue = mosaic[::2, ::2], mosaic[1::2, 1::2]
-    red, green, blue = (blurred(cells) for cells in (red, (mosaic[::2, 1::2] + mosaic[1::2, ::2]) / 2, blue))
-    return [expanded(((cells**2 + variance) / (green**2 + variance)) ** (0.2 / 2)) for cells in (red, blue)]
-
-
-def blurred(cells):
-    for step in (1, 2, 4, 8):
-        for dy, dx in ((step, 0), (0, step)):
-            cells = (near(cells, -dy, -dx) + 2 * cells + near(cells, dy, dx)) / 4
-    return cells
-
-
-def expanded(cells):
-    pixels = cells.repeat(2, 0).repeat(2, 1)
-    y, x = np.indices(pixels.shape, sparse=True)
-    pixels = 0.75 * pixels + 0.25 * np.where(y % 2, near(pixels, 2, 0), near(pixels, -2, 0))
-    return 0.75 * pixels + 0.25 * np.where(x % 2, near(pixels, 0, 2), near(pixels, 0, -2))
 
 
 def directional(light, color, sigma):
@@ -95,7 +75,7 @@ def at_green(green, own, other, sigma):
             source = beside if dy == 0 else above
             size = change(source, (dy, dx), (-dy, -dx)) + change(source, (dy, dx), (3 * dy, 3 * dx))
             values.append(near(source, dy, dx))
-            sizes.append((size + 0.5 * change(green, (0, 0), (2 * dy, 2 * dx)) + sigma) ** 2)
+            sizes.append((size + 0.25 * change(green, (0, 0), (2 * dy, 2 * dx)) + sigma) ** 2)
         found.append(blend(values, sizes))
     return found
 
@@ -105,7 +85,7 @@ def refined(green, own, row, column, sigma):
     values = [near(row if dy == 0 else column, dy, dx) for dy, dx in SIDES]
     far = [(2 * dy, 2 * dx) for dy, dx in SIDES]
     sizes = [change(own, (0, 0), step) + 0.25 * change(green, (0, 0), step) + sigma for step in far]
-    return own + 0.6 * (blend(values, sizes) - own)
+    return own + 0.8 * (blend(values, sizes) - own)
 
 
 def diagonal(green, own, sigma):
@@ -114,7 +94,7 @@ def diagonal(green, own, sigma):
     for dy, dx in CORNERS:
         values.append(near(own, dy, dx))
         size = change(own, (dy, dx), (3 * dy, 3 * dx)) + change(own, (dy, dx), (-dy, -dx))
-        sizes.append(size + 0.5 * change(green, (0, 0), (2 * dy, 2 * dx)) + sigma)
+        sizes.append(size + 0.25 * change(green, (0, 0), (2 * dy, 2 * dx)) + sigma)
     return blend(values, sizes)
 
 

@@ -41,7 +41,7 @@ def test_oracle(size, noise):
 @pytest.mark.parametrize("color", [(0.2, 0.5, 0.9), (3.0, 0.01, 0.0), (-0.002, -0.001, 0.001), (0.0, 0.0, 0.0)])
 def test_flat_field_is_kept(color):
     found = demosaic(mosaic_of(np.broadcast_to(color, (40, 60, 3))))
-    np.testing.assert_allclose(found, np.broadcast_to(color, (40, 60, 3)), rtol=0, atol=1e-6 * max(map(abs, color)))
+    np.testing.assert_allclose(found, np.broadcast_to(color, (40, 60, 3)), rtol=0, atol=1e-9 + 1e-6 * max(map(abs, color)))
 
 
 def test_grey_picture_stays_grey_and_is_kept():
@@ -78,7 +78,7 @@ def test_odd_sizes_keep_their_samples(shape, pattern):
     mosaic = noisy_mosaic(*shape)
     found = demosaic(mosaic, pattern)
     assert found.shape == (*shape, 3)
-    np.testing.assert_allclose(mosaic_of(found, pattern), mosaic, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(mosaic_of(found, pattern), mosaic)
 
 
 @pytest.mark.parametrize("scale", [0.01, 8.0])
@@ -123,8 +123,7 @@ def test_stage_replaces_the_mosaic_and_passes_planes():
     noise = NoiseModel(np.full(3, 1e-3), np.full(3, 1e-6))
     done = stage.run(Development(frame=frame, mosaic=mosaic, noise=noise, wb=np.array([2.0, 1, 1.5])), stage.DemosaicParams())
     assert done.mosaic is None
-    variance = np.mean(np.array([2.0, 1, 1.5]) * 1e-4 + np.array([4.0, 1, 2.25]) * 1e-6)
-    np.testing.assert_array_equal(done.rgb.transpose(1, 2, 0), demosaic(mosaic, noise=variance))
+    np.testing.assert_array_equal(done.rgb.transpose(1, 2, 0), demosaic(mosaic, noise=(4 + 1 + 2.25) / 3 * 1e-6))
     assert stage.run(done, stage.DemosaicParams()) is done
 
 

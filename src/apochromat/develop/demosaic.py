@@ -3,9 +3,9 @@
 Directional colour differences blended without thresholds after Pekkucuksen & Altunbasak, "Gradient based threshold free color filter
 array interpolation" (ICIP 2010) and "Multiscale gradients-based color filter array interpolation" (IEEE Trans. Image Processing 22,
 2013), from the estimates of Hamilton & Adams (US 5629734, 1997), with a refinement of green after Menon, Andriani & Calvagno,
-"Demosaicing with directional filtering and a posteriori decision" (IEEE Trans. Image Processing 16, 2007). New here: it all happens
-after red and blue have been brought towards green by a power of the local colour ratio, since in linear light the colours of a surface
-keep neither their difference nor, across edges, their ratio. kernels/demosaic.py has the steps.
+"Demosaicing with directional filtering and a posteriori decision" (IEEE Trans. Image Processing 16, 2007). It all happens after the
+samples went to the power 3/4, between light, where the colours of a shaded surface keep their ratio, and lightness, where they keep
+their difference. kernels/demosaic.py has the steps.
 """
 
 from __future__ import annotations
@@ -16,11 +16,9 @@ import numpy as np
 
 from apochromat.develop.stage import Params, Stage
 from apochromat.light.development import Development
-from apochromat.light.noise import NoiseModel
 from apochromat.native import kernels
 
 _PADDING = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red sample
-_SIGNAL = 0.1  # the brightness, as a share of white, whose noise counts
 
 
 class DemosaicParams(Params):
@@ -31,15 +29,16 @@ def run(development: Development, params: DemosaicParams) -> Development:
     """Camera RGB (3, H, W) in place of the mosaic; linear RGB and monochrome frames pass."""
     if development.mosaic is None:
         return development
-    variance = 0.0 if development.noise is None else _variance(development.noise, development.wb)
-    return replace(development, mosaic=None, rgb=_planes(development.mosaic, variance))
+    noise, wb = development.noise, development.wb
+    in_black = 0.0 if noise is None else float(np.mean(np.square(wb) * noise.offset))
+    return replace(development, mosaic=None, rgb=_planes(development.mosaic, in_black))
 
 
-def demosaic(mosaic: np.ndarray, pattern: str = "RGGB", noise: float = 0.0) -> np.ndarray:
+def demosaic(mosaic: np.ndarray, pattern: str = "RGGB", noise: float = 1e-8) -> np.ndarray:
     """Camera RGB (H, W, 3) float32 of a white-balanced, linear mosaic (H, W), at least 4 x 4, of any scale; values are not clipped.
 
-    pattern: "RGGB", "GRBG", "GBRG" or "BGGR", the colours of the top left 2 x 2 samples by rows. noise: variance of the samples in dim
-    areas, below which nothing counts as an edge. The result scales with the mosaic when the variance scales with its square.
+    pattern: "RGGB", "GRBG", "GBRG" or "BGGR", the colours of the top left 2 x 2 samples by rows. noise: variance of the samples in black,
+    at least 1e-9; differences much below it count for nothing. The result scales with the mosaic when the variance scales with its square.
     Raises ValueError for another pattern or shape.
     """
     if pattern not in _PADDING:
@@ -60,15 +59,10 @@ def _planes(mosaic: np.ndarray, variance: float) -> np.ndarray:
     return rgb
 
 
-def _variance(noise: NoiseModel, wb: np.ndarray) -> float:
-    """Mean over the colours of the noise variance of white-balanced samples in dim areas."""
-    return float(np.mean([noise.variance(_SIGNAL, wb[plane], plane) for plane in range(len(noise.scale))]))
-
-
 STAGE = Stage(
     name="demosaic",
     order=90,
-    summary="Full colour at every pixel: directional colour differences, blended softly, in locally balanced colour",
+    summary="Full colour at every pixel: directional colour differences, blended softly",
     params=DemosaicParams,
     run=run,
     source="Pekkucuksen & Altunbasak 2010, 2013; Menon 2007",
