@@ -12,6 +12,8 @@ Algorithm; every weight is soft and relative to the noise, so that the result sc
 Layout: every picture is held as planes over the 2 x 2 cells of the pattern, so that loads are dense and there are no selects: kind "C"
 has the red and blue sites, kind "G" the greens, each as a pair for the cell's even and odd row. "own" is the difference G - C of a C
 site's colour and "other" that of the other colour; at a G site "row" and "column" are the differences of the colours in its row and column.
+
+Cost on one thread of a busy 2.7 GHz Xeon: 11 ms/MP with AVX-512, 14 with AVX2, 20 with SSE4.1; moving every byte once takes 0.5.
 """
 
 from typing import NamedTuple
@@ -154,7 +156,7 @@ class Demosaic(hl.Generator):
 
     def finish(g, mosaic, light, own, other, at_green):
         """Red, green and blue of every site, interleaved."""
-        row, column = ({"C": c["C"], "G": at_g["G"]} for c, at_g in zip((own, other), at_green, strict=True))
+        row, column = ({**at_color, **differences} for at_color, differences in zip((own, other), at_green, strict=True))
 
         def pixel(site):
             measured, here = site.near(mosaic, 0, 0), site.near(light, 0, 0)
