@@ -29,7 +29,7 @@ from scipy.special import erf
 
 from apochromat.develop.demosaic import demosaic
 
-CAMERA = np.array([[1.0405, -0.3755, -0.1270], [-0.5461, 1.3787, 0.1793], [-0.1040, 0.2015, 0.6785]])  # XYZ to camera: Nikon D850, D65
+CAMERA = np.array([[1.0405, -0.3755, -0.1270], [-0.5461, 1.3787, 0.1793], [-0.1040, 0.2015, 0.6785]])  # XYZ to camera: LibRaw's D850
 SRGB = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])  # to XYZ
 TO_CAMERA = CAMERA @ SRGB / (CAMERA @ SRGB).sum(1, keepdims=True)
 LUMA = np.array([0.299, 0.587, 0.114])
