@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from finishing import finish
-from frames import mosaic_of, scene_frame
+from frames import balanced_development
 from oracle.lateral_ca import displaced, leaves
 
 from apochromat.develop import geometry, lateral_ca
 from apochromat.develop.geometry import GeometryParams
 from apochromat.develop.lateral_ca import LateralCaParams
-from apochromat.light.development import Development
 from apochromat.light.opcodes import WarpRectilinear
 
 SIZE = (1000, 1400)
@@ -23,15 +22,6 @@ def scene():
     return leaves(*SIZE)
 
 
-def development_of(rgb, noise=0.01, seed=0, **facts):
-    """A white-balanced mosaic of the scene with shot and read noise, at the point where the stage begins."""
-    rng = np.random.default_rng(seed)
-    mosaic = mosaic_of(rgb)
-    mosaic = mosaic + noise * rng.standard_normal(mosaic.shape) * np.sqrt(np.maximum(mosaic, 0) + 0.01)
-    clip = np.zeros((mosaic.shape[0] // 2, mosaic.shape[1] // 2), np.uint8)
-    return Development(frame=scene_frame(*mosaic.shape, **facts), mosaic=mosaic.astype(np.float32), clip=clip)
-
-
 def difference(found, linear, cubic):
     """Largest difference of a RadialShift from the truth, px."""
     return np.abs((found.linear - linear) * R + (found.cubic - cubic) * R**3).max()
@@ -40,7 +30,7 @@ def difference(found, linear, cubic):
 @pytest.mark.parametrize(("red", "blue"), [((1.5, 0.0), (-1.0, 0.0)), ((0.5, -2.0), (0.3, 1.5)), ((4.0, 0.0), (-3.0, -1.0))])
 @pytest.mark.parametrize("noise", [0.003, 0.05])
 def test_known_aberration_is_found_within_a_tenth_of_a_pixel(scene, red, blue, noise):
-    found = lateral_ca.estimate(development_of(displaced(scene, red, blue), noise))
+    found = lateral_ca.estimate(balanced_development(displaced(scene, red, blue), noise))
     assert difference(found[0], *red) < 0.1
     assert difference(found[1], *blue) < 0.1
 
@@ -48,7 +38,7 @@ def test_known_aberration_is_found_within_a_tenth_of_a_pixel(scene, red, blue, n
 @pytest.mark.parametrize("seed", range(6))
 def test_a_picture_without_aberration_is_left_the_same_bits(seed):
     rgb = leaves(600, 800, seed)
-    development = development_of(rgb, 0.02, seed)
+    development = balanced_development(rgb, 0.02, seed)
     assert lateral_ca.run(development, LateralCaParams()) is development
     planes = np.ascontiguousarray(rgb.transpose(2, 0, 1), np.float32)
     assert not geometry.run(replace(development, rgb=planes), GeometryParams()).finish
@@ -56,14 +46,14 @@ def test_a_picture_without_aberration_is_left_the_same_bits(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_colour_noise_alone_shows_nothing(seed):
-    found = lateral_ca.estimate(development_of(np.full((600, 800, 3), 0.3), 0.1, seed))
+    found = lateral_ca.estimate(balanced_development(np.full((600, 800, 3), 0.3), 0.1, seed))
     assert all(shift.largest == 0 for shift in found)
 
 
 def test_correction_brings_the_colours_together(scene):
     """After the resampling red and blue lie on the scene again: at least four fifths of the error is gone."""
     aberrated = displaced(scene, (2.0, 0.0), (-1.5, 0.5))
-    development = lateral_ca.run(development_of(aberrated), LateralCaParams())
+    development = lateral_ca.run(balanced_development(aberrated), LateralCaParams())
     development = geometry.run(replace(development, rgb=np.ascontiguousarray(aberrated.transpose(2, 0, 1), np.float32)), GeometryParams())
     corrected = finish(aberrated, **development.finish)
     inner = np.s_[8:-8, 8:-8]
@@ -74,18 +64,18 @@ def test_correction_brings_the_colours_together(scene):
 
 
 def test_the_same_picture_gives_the_same_estimate(scene):
-    development = development_of(displaced(scene, (1.0, 0.0), (0.0, 0.0)))
+    development = balanced_development(displaced(scene, (1.0, 0.0), (0.0, 0.0)))
     assert lateral_ca.estimate(development) == lateral_ca.estimate(development)
 
 
 def test_clipped_blocks_are_not_believed(scene):
     """Where every block holds a clipped sample nothing is concluded."""
-    development = development_of(displaced(scene, (1.5, 0.0), (0.0, 0.0)))
+    development = balanced_development(displaced(scene, (1.5, 0.0), (0.0, 0.0)))
     assert lateral_ca.run(replace(development, clip=np.ones_like(development.clip)), LateralCaParams()).facts == {}
 
 
 def test_manual_values_are_taken_as_given():
-    development = lateral_ca.run(development_of(leaves(64, 96)), LateralCaParams(mode="manual", red=0.8, red_cubic=-0.2, blue=0.05))
+    development = lateral_ca.run(balanced_development(leaves(64, 96)), LateralCaParams(mode="manual", red=0.8, red_cubic=-0.2, blue=0.05))
     found = development.facts["lateral_ca"]
     assert (found["red"]["linear"], found["red"]["cubic"]) == (0.8, -0.2)
     assert found["blue"]["linear"] == 0  # under a tenth of a pixel
@@ -94,6 +84,6 @@ def test_manual_values_are_taken_as_given():
 def test_off_and_small_pictures_and_files_with_their_own_correction(scene):
     aberrated = displaced(scene, (1.5, 0.0), (-1.0, 0.0))
     own = WarpRectilinear(coefficients=np.array([[1.001, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0], [0.999, 0, 0, 0, 0, 0]]), center=(0.5, 0.5))
-    assert lateral_ca.run(development_of(aberrated), LateralCaParams(mode="off")).facts == {}
-    assert lateral_ca.run(development_of(aberrated, opcodes3=(own,)), LateralCaParams()).facts == {}
-    assert lateral_ca.run(development_of(aberrated[:8, :16]), LateralCaParams()).facts == {}
+    assert lateral_ca.run(balanced_development(aberrated), LateralCaParams(mode="off")).facts == {}
+    assert lateral_ca.run(balanced_development(aberrated, opcodes3=(own,)), LateralCaParams()).facts == {}
+    assert lateral_ca.run(balanced_development(aberrated[:8, :16]), LateralCaParams()).facts == {}

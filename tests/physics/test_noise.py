@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dng_samples import gain_maps
-from frames import frame_of, mosaic_of
+from frames import COLOR, PHONE, exposed, frame_of, mosaic_of, noise_ratio
 
 from apochromat.develop import linearise, shading, white_balance
 from apochromat.develop.noise_estimate import estimate_noise
@@ -13,19 +13,7 @@ from apochromat.light.development import Development
 from apochromat.light.gain_field import GainField
 from apochromat.light.noise import NoiseModel
 
-COLOR = (0, 1, 1, 2)
-PHONE = NoiseModel(np.array([2.5e-3, 2.4e-3, 2.7e-3]), np.array([2e-5, 1.8e-5, 2.5e-5]))
 LOW_ISO = NoiseModel(np.full(3, 1.2e-4), np.full(3, 3e-7))
-
-
-def exposed(signal, noise, seed):
-    """A mosaic (H, W) of electrons counted and read out: `signal` with Poisson and Gaussian noise of the model, per CFA position."""
-    rng, out = np.random.default_rng(seed), np.empty(signal.shape)
-    for p, c in enumerate(COLOR):
-        plane = signal[p // 2 :: 2, p % 2 :: 2]
-        read = rng.normal(0, np.sqrt(noise.offset[c]), plane.shape)
-        out[p // 2 :: 2, p % 2 :: 2] = rng.poisson(plane / noise.scale[c]) * noise.scale[c] + read
-    return out
 
 
 @pytest.mark.parametrize("noise", [PHONE, LOW_ISO], ids=["phone", "low ISO"])
@@ -47,11 +35,6 @@ def test_predicted_variance_after_each_linear_stage(noise, level):
     assert not np.allclose(development.wb, 1)
 
 
-def ratio(found, noise, level):
-    """Estimated over true standard deviation per colour at a signal level."""
-    return np.sqrt((found.scale * level + found.offset) / (noise.scale * level + noise.offset))
-
-
 def wedge(height=1200, width=1600, top=0.6):
     """A smooth ramp with a textured half, coarse and fine."""
     y, x = np.mgrid[:height, :width]
@@ -63,7 +46,7 @@ def wedge(height=1200, width=1600, top=0.6):
 def test_estimate_from_a_ramp_with_texture(noise):
     found = estimate_noise(exposed(wedge(), noise, 1).astype(np.float32), GainField.unity())
     for level in (0.02, 0.1, 0.4):
-        np.testing.assert_allclose(ratio(found, noise, level), 1, atol=0.1)
+        np.testing.assert_allclose(noise_ratio(found, noise, level), 1, atol=0.1)
 
 
 def test_estimate_is_in_units_before_gain():
@@ -71,7 +54,7 @@ def test_estimate_is_in_units_before_gain():
     field = GainField(np.array([0.0, 1200.0]), np.array([0.0, 1600.0]), np.linspace(1, 3, 16, dtype=np.float32).reshape(4, 2, 2))
     y, x = np.mgrid[:1200, :1600]
     gained = (mosaic * field.at(y, x, 2 * (y % 2) + x % 2)).astype(np.float32)
-    np.testing.assert_allclose(ratio(estimate_noise(gained, field), PHONE, 0.1), 1, atol=0.1)
+    np.testing.assert_allclose(noise_ratio(estimate_noise(gained, field), PHONE, 0.1), 1, atol=0.1)
 
 
 def test_clipped_and_cut_off_blocks_do_not_count():
@@ -80,7 +63,7 @@ def test_clipped_and_cut_off_blocks_do_not_count():
     signal[:400], signal[800:] = 1.5, 0.0
     mosaic = exposed(signal, PHONE, 3)
     mosaic = np.clip(mosaic, 0, 1).astype(np.float32)
-    np.testing.assert_allclose(ratio(estimate_noise(mosaic, GainField.unity()), PHONE, 0.1), 1, atol=0.12)
+    np.testing.assert_allclose(noise_ratio(estimate_noise(mosaic, GainField.unity()), PHONE, 0.1), 1, atol=0.12)
 
 
 def test_estimate_from_a_black_frame():
@@ -104,7 +87,7 @@ def test_estimate_from_photographs(shared):
     for path in sorted((shared / "data/kodak").glob("*.png")):
         image = (iio.imread(path) / 255.0) ** 2.2 * 0.5
         found = estimate_noise(exposed(mosaic_of(image), PHONE, 5).astype(np.float32), GainField.unity())
-        ratios.append(np.mean([ratio(found, PHONE, level) for level in np.quantile(image, [0.25, 0.5, 0.75])]))
+        ratios.append(np.mean([noise_ratio(found, PHONE, level) for level in np.quantile(image, [0.25, 0.5, 0.75])]))
     assert np.median(ratios) == pytest.approx(1, abs=0.1)
     assert np.mean(np.abs(np.array(ratios) - 1) < 0.15) > 0.7
 

@@ -2,21 +2,10 @@
 
 import numpy as np
 import pytest
-from finishing import defocused, finish
+from finishing import chroma, defocused, edge, finish
 from oracle import fringes as oracle
 
 FULL = {"fringes_purple": 1.0, "fringes_green": 1.0}
-
-
-def edge(dark=(0.05, 0.05, 0.05), bright=(4.0, 4.0, 4.0), size=64):
-    """A vertical edge through the middle."""
-    scene = np.empty((size, size, 3))
-    scene[:, : size // 2], scene[:, size // 2 :] = dark, bright
-    return scene
-
-
-def chroma(rgb):
-    return np.hypot(rgb[..., 0] - rgb[..., 1], rgb[..., 2] - rgb[..., 1])
 
 
 def stripes(colour, ground, period=9, width=2, size=64):

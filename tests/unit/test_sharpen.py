@@ -5,49 +5,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from finishing import defocused, finish
+from finishing import defocused, finish, mtf50, sharpening, slanted_edge
 from oracle import sharpen as oracle
 
-from apochromat.develop.sharpen import STAGE, SharpenParams, blur_taps, luminance_noise, noise_gain
+from apochromat.develop.sharpen import STAGE, SharpenParams, blur_taps, luminance_noise
 from apochromat.light.development import Development
 from apochromat.light.noise import NoiseModel
-
-SLANT = 0.09  # radians
-
-
-def arguments(amount=0.7, radius=0.65, a=1e-5, b=1e-7):
-    """Kernel arguments for luminance noise of variance a Y + b."""
-    blur = blur_taps(radius)
-    gain = noise_gain(blur)
-    return {"sharpen_amount": amount, "sharpen_blur": blur, "sharpen_noise_a": gain * a, "sharpen_noise_b": gain * b}
-
-
-def slanted_edge(low, high, sigma, size=72, fine=8):
-    """Grey edge, Gaussian blur of `sigma` pixels, sampled at pixel centres."""
-    y, x = np.mgrid[: size * fine, : size * fine] / fine - size / 2
-    scene = np.where(x * np.cos(SLANT) - y * np.sin(SLANT) > 0, high, low)[..., None]
-    return np.repeat(defocused(scene, (sigma * fine,), np.inf)[::fine, ::fine], 3, -1)
-
-
-def edge_profile(luminance):
-    """Edge-spread function at a quarter of a pixel."""
-    size = len(luminance)
-    y, x = np.mgrid[:size, :size] - size / 2
-    bins = np.rint(4 * (x * np.cos(SLANT) - y * np.sin(SLANT))).astype(int)
-    use = np.abs(bins) <= 64
-    return np.bincount(bins[use] + 64, luminance[use]) / np.bincount(bins[use] + 64)
-
-
-def mtf50(luminance):
-    """Spatial frequency of half contrast, cycles a pixel."""
-    line = np.gradient(edge_profile(luminance)) * np.hamming(129)
-    contrast = np.abs(np.fft.rfft(line, 4096))
-    return np.argmax(contrast < contrast[0] / 2) / 4096 * 4
 
 
 @pytest.mark.parametrize("shape", [(8, 16), (34, 50), (51, 67), (130, 33)])
 def test_kernel_matches_oracle(shape, isa):
-    on = arguments(1.0, a=1e-3, b=1e-5)
+    on = sharpening(1.0, a=1e-3, b=1e-5)
     for mean, spread in ((0.5, 0.5), (0.2, 0.02), (0.0, 0.01)):
         rgb = np.random.default_rng(4).normal(mean, spread, (*shape, 3)).astype(np.float32)
         expected = oracle.sharpen(rgb, 1.0, on["sharpen_blur"].astype(float), (on["sharpen_noise_a"], on["sharpen_noise_b"]))
@@ -56,13 +24,13 @@ def test_kernel_matches_oracle(shape, isa):
 
 def test_off_is_bit_exact():
     rgb = np.random.default_rng(5).normal(0.5, 0.5, (34, 50, 3)).astype(np.float32)
-    np.testing.assert_array_equal(finish(rgb, **arguments(0.0)), rgb)
+    np.testing.assert_array_equal(finish(rgb, **sharpening(0.0)), rgb)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.1, 0.6), (0.02, 1.0), (0.5, 4.0)])
 def test_resolution_rises_without_halo(low, high):
     blurred = slanted_edge(low, high, 0.65)
-    result = finish(blurred, **arguments())
+    result = finish(blurred, **sharpening())
     assert mtf50(result[..., 1]) > 1.3 * mtf50(blurred[..., 1])
     assert result.max() <= high * 1.001
     assert result.min() >= low * 0.999
@@ -70,7 +38,7 @@ def test_resolution_rises_without_halo(low, high):
 
 def test_edge_beside_a_clipped_area_gets_no_ring():
     clipped = np.minimum(slanted_edge(0.2, 3.0, 0.8), 1.0)
-    result = finish(clipped, **arguments(1.0, 0.8))
+    result = finish(clipped, **sharpening(1.0, 0.8))
     assert result.max() <= 1.0001
     assert result.min() >= 0.1999
 
@@ -79,7 +47,7 @@ def test_edge_beside_a_clipped_area_gets_no_ring():
 def test_flat_noise_is_not_amplified(level):
     sigma = np.sqrt(1e-4 * level + 1e-6)
     rgb = np.repeat(np.random.default_rng(6).normal(level, sigma, (96, 96, 1)), 3, -1)
-    assert finish(rgb, **arguments(1.0, a=1e-4, b=1e-6))[..., 1].std() < 1.1 * rgb[..., 1].std()
+    assert finish(rgb, **sharpening(1.0, a=1e-4, b=1e-6))[..., 1].std() < 1.1 * rgb[..., 1].std()
 
 
 @pytest.mark.parametrize("frequency", [0.2, 0.3, 0.4])
@@ -87,13 +55,13 @@ def test_contrast_of_fine_texture_rises_as_designed(frequency):
     wave = 0.3 + 0.05 * np.cos(2 * np.pi * frequency * np.arange(100))
     rgb = np.broadcast_to(wave[None, :, None], (24, 100, 3))
     passed = np.exp(-2 * (np.pi * 0.65 * frequency) ** 2)
-    gained = np.ptp(finish(rgb, **arguments(1.0))[12, 10:90, 1]) / np.ptp(wave)
+    gained = np.ptp(finish(rgb, **sharpening(1.0))[12, 10:90, 1]) / np.ptp(wave)
     assert gained == pytest.approx((1 - (1 - passed) ** 3) / passed, rel=0.1)
 
 
 def test_hue_and_saturation_stay():
     rgb = slanted_edge(0.1, 0.6, 0.65) * [0.9, 0.4, 0.1]
-    result = finish(rgb, **arguments())
+    result = finish(rgb, **sharpening())
     np.testing.assert_allclose(result / result[..., :1], rgb / rgb[..., :1], rtol=1e-5)
     assert np.abs(result - rgb).max() > 0.01
 
