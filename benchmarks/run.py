@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure everything and write docs/performance.md and docs/quality.md.
 
-    run.py [--data FOLDER] [--rounds 5]
+    run.py [--data FOLDER] [--rounds 5] [--page performance|quality]
 
 FOLDER holds the measuring scripts and the data they need (default: `shared` beside the checkout); without it only the figures that
 need no data are measured, and nothing is written.
@@ -18,6 +18,8 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
+
+from apochromat.native.isa import machine_isas
 
 ROOT = Path(__file__).parents[1]
 RAWS = ("GOPR0024.DNG", "CRW_0101.CRW")
@@ -37,7 +39,6 @@ def heading():
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     commit = run("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip()
     model = cpu[1] if cpu else platform.processor()
-    model = cpu[1] if cpu else platform.processor()
     return f"Measured {date.today()} at commit {commit}: {os.cpu_count()} x {model}, Python {platform.python_version()}."
 
 
@@ -52,11 +53,15 @@ def whole_process(command, rounds):
 
 
 def stage_table(raw, rounds):
-    """Markdown rows: ms/MP of every stage on one thread."""
-    told = json.loads(run(sys.executable, ROOT / "benchmarks/stages.py", raw, "--rounds", rounds, "--json", HL_NUM_THREADS="1"))
-    rows = [f"| {name} | {cost:.1f} |" for name, cost in told["stages"].items() if cost >= 0.05]
-    rows += [f"| - of which {name} | {cost:.1f} |" for name, cost in told["shares"].items() if cost >= 0.05]
-    return ["| stage | CPU ms/MP, one thread |", "| --- | --- |", *rows]
+    """Markdown rows: ms/MP of every stage on one thread, on each instruction set of this processor."""
+    isas, costs = machine_isas()[::-1], []
+    for isa in isas:
+        told = run(sys.executable, ROOT / "benchmarks/stages.py", raw, "--rounds", rounds, "--json", HL_NUM_THREADS="1", APO_ISA=isa)
+        stages, shares = (json.loads(told)[part] for part in ("stages", "shares"))
+        costs.append({**stages, **{f"- of which {name}": cost for name, cost in shares.items()}})
+    shown = [name for name, cost in costs[0].items() if cost >= 0.05]
+    rows = [f"| {name} | {' | '.join(f'{of[name]:.1f}' for of in costs)} |" for name in shown]
+    return ["| CPU ms/MP, one thread | " + " | ".join(isas) + " |", "|" + " --- |" * (len(isas) + 1), *rows]
 
 
 def performance(data, rounds):
@@ -93,6 +98,10 @@ def quality(data):
     lines = ["# Quality", "", heading(), "", "Written by `make bench`.", ""]
     table = run(sys.executable, ROOT / "benchmarks/demosaic.py", "--data", data / "data", HL_NUM_THREADS="1").strip()
     lines += ["## Demosaicing: CPSNR in dB", "", "`benchmarks/demosaic.py --help` says what each row is.", "", table, ""]
+    lines += ["## Stages before demosaicing", "", "`benchmarks/quality_mosaic.py --help` says what each figure is.", ""]
+    lines += [run(sys.executable, ROOT / "benchmarks/quality_mosaic.py", "--data", data / "data", HL_NUM_THREADS="1").strip(), ""]
+    lines += ["## Stages of the finishing kernel", "", "`benchmarks/quality_finish.py --help` says what each figure is.", ""]
+    lines += [run(sys.executable, ROOT / "benchmarks/quality_finish.py", HL_NUM_THREADS="1").strip(), ""]
     lines += ["## Colour: CIEDE2000 of ColorChecker charts, `--rendering neutral`", "", *colour_rows(data), ""]
     (ROOT / "docs/quality.md").write_text("\n".join(lines))
 
@@ -101,12 +110,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--page", choices=("performance", "quality"), help="write only this page")
     arguments = parser.parse_args()
     if not (arguments.data / "bench").is_dir():
         raise SystemExit(f"bench: expected measuring scripts and data in {arguments.data}, found no folder bench there; say --data FOLDER")
-    performance(arguments.data, arguments.rounds)
-    quality(arguments.data)
-    print("docs/performance.md\ndocs/quality.md")
+    if arguments.page != "quality":
+        performance(arguments.data, arguments.rounds)
+        print("docs/performance.md")
+    if arguments.page != "performance":
+        quality(arguments.data)
+        print("docs/quality.md")
 
 
 if __name__ == "__main__":
