@@ -97,9 +97,10 @@ def setting(text: str) -> Recipe:
     """The recipe of one `stage.parameter=value`, checked."""
     key, equals, value = text.partition("=")
     stage, dot, name = key.strip().partition(".")
+    where = f"--set {' '.join(text.split())}"
     if not (equals and dot and stage and name):
-        raise RecipeError(f"--set {text}: expected stage.parameter=value")
-    return checked({stage: {name: _literal(value.strip())}}, f"--set {text}")
+        raise RecipeError(f"{where}: expected stage.parameter=value")
+    return checked({stage: {name: _literal(value.strip())}}, where)
 
 
 def settings(texts: Iterable[str]) -> Recipe:
@@ -110,7 +111,8 @@ def settings(texts: Iterable[str]) -> Recipe:
 def _literal(text: str) -> Any:
     """A TOML value, a list without its brackets, or plain text."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        document = tomllib.loads(f"value = {text}")
+        return document["value"] if len(document) == 1 else text
     except tomllib.TOMLDecodeError:
         return [_literal(part.strip()) for part in text.split(",")] if "," in text else text
 
@@ -151,7 +153,7 @@ def _checked_stage(stage: Stage, values: Mapping[str, Any], where: str) -> dict[
     for name, value in values.items():
         if name not in parameters:
             raise RecipeError(f"{where}: stage {stage.name} has no parameter {name!r}; {nearest(name, parameters)}")
-        if isinstance(value, float) and not math.isfinite(value):
+        if (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, bool) and "number" in parameters[name].type):
             raise RecipeError(f"{where}: {stage.name}.{name} must be {parameters[name].expected}, found {value}")
     try:
         model = stage.params(**values)

@@ -67,6 +67,7 @@ def test_settings_are_typed(text, value):
         ("white_balance.temprature=5000", "no parameter 'temprature'; did you mean temperature?"),
         ("white_balance.zzz=5000", "choose one of mode, temperature, tint, patch"),
         ("white_balance.temperature=9", r"must be a number between 1700 and 50000 \(K\), found 9"),
+        ("exposure.ev=true", r"must be a number between -5 and 5 \(EV\), found True"),
         ("white_balance.temperature=warm", r"must be a number between 1700 and 50000 \(K\), found 'warm'"),
         ("white_balance.tint=nan", "must be a number between -150 and 150, found nan"),
         ("white_balance.tint=inf", "must be a number between -150 and 150, found inf"),
@@ -84,6 +85,12 @@ def test_wrong_settings_get_one_helpful_sentence(text, message):
         recipe.setting(text)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"--set {text}: ")
+
+
+def test_setting_of_two_lines_is_one_value():
+    """No second line is taken for TOML and forgotten."""
+    with pytest.raises(RecipeError, match=r"^--set exposure.ev=1 x = 2: exposure.ev must be .* found '1\\nx = 2'$"):
+        recipe.setting("exposure.ev=1\nx = 2")
 
 
 def test_later_recipes_win_by_parameter():
