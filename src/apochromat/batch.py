@@ -51,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: the files written, or the sentence that says why there are none."""
+    """What became of a task: the files written, and the sentence that says why one is missing."""
 
     task: Task
     written: tuple[Path, ...] = ()
@@ -89,7 +89,7 @@ def _develop(task: Task) -> Outcome:
     for path in filter(None, (task.output, task.explanation)):
         refuse_existing(path, options.overwrite)
     sidecar = recipe.sidecar_of(task.raw)
-    edits = recipe.load(sidecar) if sidecar.is_file() else {}
+    edits = recipe.load(sidecar) if os.path.isfile(sidecar) else {}
     finished = options.until in (None, chain.stages()[-1].name)
     depth = format_of(task.output).depth("display" if finished else "linear", options.depth)
     frame = read_isolated(task.raw)
@@ -102,10 +102,13 @@ def _develop(task: Task) -> Outcome:
         bits=8 if depth == 8 else 16,
         tap=explanation.add if explanation else None,
     )
-    written = [write(rendition, task.output, quality=options.quality, overwrite=options.overwrite, depth=depth)]
+    written, error = [write(rendition, task.output, quality=options.quality, overwrite=options.overwrite, depth=depth)], ""
     if explanation and task.explanation:
-        written.append(explanation.write(task.explanation, overwrite=options.overwrite))
-    return Outcome(task, tuple(written), notes=rendition.notes, recipe_hash=recipe_hash(rendition.recipe))
+        try:
+            written.append(explanation.write(task.explanation, overwrite=options.overwrite))
+        except PictureError as reason:  # the picture is there all the same
+            error = str(reason)
+    return Outcome(task, tuple(written), error, rendition.notes, recipe_hash(rendition.recipe))
 
 
 def run(tasks: Sequence[Task], jobs: int = 1) -> Iterator[Outcome]:

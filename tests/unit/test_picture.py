@@ -273,7 +273,7 @@ def test_unwritable_places_are_named(photo, tmp_path, name, message):
     assert str(tmp_path / name) in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "near"), [("a.jpgg", ".jpg"), ("a.tifff", ".tiff"), ("a", "no extension"), ("a.doc", "choose one of")])
+@pytest.mark.parametrize(("name", "near"), [("a.jpgg", ".jpg"), ("a.tifff", ".tiff"), ("a", "name that ends"), ("a.doc", "choose one of")])
 def test_unknown_formats_name_the_nearest(photo, tmp_path, name, near):
     with pytest.raises(UnknownFormat, match=near):
         write(rendition(photo), tmp_path / name)

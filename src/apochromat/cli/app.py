@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import traceback
 import warnings
 from typing import Annotated, Any, NoReturn
@@ -12,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from apochromat import __version__
-from apochromat.cli import develop, info, stages
+from apochromat.cli import develop, info, output, stages
 from apochromat.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, UsageError, complain
 
 app = typer.Typer(
@@ -45,7 +44,10 @@ def _apo(
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    output.prepare()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _terminate)
     debug = bool(os.environ.get("APO_DEBUG"))
     if not debug:
         warnings.simplefilter("ignore")
@@ -59,8 +61,12 @@ def run(arguments: list[str]) -> int:
         complain(_usage_sentence(error))
     except typer.Abort:
         status = INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read the paths has gone
+    except BrokenPipeError:  # whoever read the paths has gone
+        output.abandon()
+        status = FAILED
+    except output.OutputError as error:
+        output.abandon()
+        complain(str(error))
         status = FAILED
     except Exception as error:
         complain(f"an error inside the program ({type(error).__name__}: {error}); APO_DEBUG=1 shows where")
@@ -77,6 +83,6 @@ def _usage_sentence(error: Any) -> str:
     return f"{error.format_message().rstrip('.')}; see {verb} --help"
 
 
-def _terminate(*_: Any) -> NoReturn:
+def _terminate(number: int, *_: Any) -> NoReturn:
     """End by way of every clean-up, as a shell reports it."""
-    raise SystemExit(128 + signal.SIGTERM)
+    raise SystemExit(128 + number)

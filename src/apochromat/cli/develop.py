@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apochromat.cli.errors import FAILED, UsageError, complain
+from apochromat.cli.output import say, say_json
 from apochromat.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 
 def develop(
-    files: Annotated[list[Path], typer.Argument(help="RAW files.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="RAW files.", show_default=False, readable=False)],
     output: Annotated[str, typer.Option("--output", "-o", help="A picture file (.jpg .tiff .png .avif .jxl), or a folder.")] = "",
     settings: Annotated[list[str], typer.Option("--set", metavar="STAGE.PARAMETER=VALUE", help="Set a parameter; may repeat.")] = [],  # noqa: B006
-    recipes: Annotated[list[Path], typer.Option("--recipe", help="A recipe (TOML), or a picture made by apo; may repeat.")] = [],  # noqa: B006
+    recipes: Annotated[
+        list[Path], typer.Option("--recipe", help="A recipe (TOML), or a picture made by apo; may repeat.", readable=False)
+    ] = [],  # noqa: B006
     until: Annotated[str, typer.Option(metavar="STAGE", help="Leave after this stage, linear, as .tiff.")] = "",
     rendering: Annotated[str, typer.Option(help="natural, or neutral for measuring.")] = "natural",
     space: Annotated[str, typer.Option(help="Colour space of the picture: srgb or display-p3.", show_default="srgb")] = "",
@@ -93,6 +95,8 @@ def _tasks(files: list[Path], output: str, explain: str, options: Options) -> li
     outputs = _outputs(files, output, options.until)
     if explain and len(files) > 1:
         raise UsageError(f"--explain shows one file, found {len(files)}")
+    if explain and not explain.lower().endswith((".html", ".htm")):
+        raise UsageError(f"--explain {explain}: expected the name of a page, ending in .html")
     _check_formats(outputs, options)
     _check_apart(files, [*outputs, *([Path(explain)] if explain else [])])
     return [Task(raw, picture, options, Path(explain) if explain else None) for raw, picture in zip(files, outputs, strict=True)]
@@ -119,14 +123,16 @@ def _make_folder(folder: Path) -> None:
 
 def _check_formats(outputs: list[Path], options: Options) -> None:
     from apochromat import chain
-    from apochromat.picture import PictureError, format_of
+    from apochromat.picture import PictureError, UnknownFormat, format_of
 
     finished = options.until in (None, chain.stages()[-1].name)
-    try:
-        for path in outputs:
+    for path in outputs:
+        try:
             format_of(path).depth("display" if finished else "linear", options.depth)
-    except PictureError as error:
-        raise UsageError(str(error)) from error
+        except UnknownFormat as error:
+            raise UsageError(str(error) if path.suffix else f"{error}, or a folder ending in {os.sep}") from error
+        except PictureError as error:
+            raise UsageError(f"{path}: {error}") from error
 
 
 def _check_apart(files: list[Path], outputs: list[Path]) -> None:
@@ -150,15 +156,17 @@ def _report(outcome: Outcome, quiet: bool, json_lines: bool) -> None:
         for note in outcome.notes:
             complain(f"{outcome.task.raw}: note: {note}")
     if json_lines:
-        print(json.dumps(_facts(outcome), ensure_ascii=False), flush=True)
+        say_json(_facts(outcome))
     else:
         for path in outcome.written:
-            print(path, flush=True)
+            say(str(path))
 
 
 def _facts(outcome: Outcome) -> dict[str, Any]:
     facts: dict[str, Any] = {"input": str(outcome.task.raw), "seconds": round(outcome.seconds, 3)}
-    if outcome.error:
+    if outcome.error and not outcome.written:
         return {**facts, "error": outcome.error}
+    if outcome.error:
+        facts["error"] = outcome.error
     written = [str(path) for path in outcome.written]
     return {**facts, "written": written, "recipe_hash": outcome.recipe_hash, "notes": list(outcome.notes)}

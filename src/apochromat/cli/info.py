@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from apochromat.cli.errors import FAILED, complain
+from apochromat.cli.output import say, say_json
 
 
 def info(
-    files: Annotated[list[Path], typer.Argument(help="RAW files.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="RAW files.", show_default=False, readable=False)],
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line and file.")] = False,
 ) -> int:
     """Show what RAW files hold.
@@ -29,7 +29,10 @@ def info(
             complain(str(error))
             failed += 1
             continue
-        print(json.dumps(facts, ensure_ascii=False) if json_lines else "\n".join(_lines(facts)), flush=True)
+        if json_lines:
+            say_json(facts)
+        else:
+            say("\n".join(_lines(facts)))
     return FAILED if failed else 0
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from apochromat.cli.output import say, say_json
+
 if TYPE_CHECKING:
     from apochromat.develop.stage import Stage
 
@@ -21,7 +23,10 @@ def stages(
     from apochromat import chain
 
     for stage in chain.stages():
-        print(json.dumps(_facts(stage), ensure_ascii=False) if json_lines else _table(stage))
+        if json_lines:
+            say_json(_facts(stage))
+        else:
+            say(_table(stage))
     return 0
 
 

@@ -44,5 +44,5 @@ class Explanation:
     def write(self, path: Path, *, overwrite: bool = False) -> Path:
         """Write the page and return its path; raises as `picture.write` does."""
         with new_file(path, overwrite) as file:
-            file.write(page.render(self.frame, self.steps).encode())
+            file.write(page.render(self.frame, self.steps).encode(errors="replace"))
         return path

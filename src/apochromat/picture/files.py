@@ -34,7 +34,7 @@ def new_file(path: Path, overwrite: bool = False) -> Iterator[BinaryIO]:
 def refuse_existing(path: Path, overwrite: bool = False) -> None:
     """Raise OutputExists if `path` is there and replacing it was not asked for, PictureError if it is a folder."""
     if os.path.isdir(path):
-        raise PictureError(f"{path} is a folder, expected the name of a picture file")
+        raise PictureError(f"{path} is a folder, expected the name of a file")
     if not overwrite and os.path.lexists(path):
         raise OutputExists(f"{path} exists already; give --overwrite (overwrite=True) to replace it")
 

@@ -72,5 +72,7 @@ def format_of(path: Path) -> Format:
     if extension in known:
         return known[extension]
     near = get_close_matches(extension, known, n=1, cutoff=0.5)
+    if not extension:
+        raise UnknownFormat(f"{path}: expected a name that ends in {', '.join(known)}")
     hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(known)}"
-    raise UnknownFormat(f"{path}: {extension or 'no extension'} is not a picture format this program writes; {hint}")
+    raise UnknownFormat(f"{path}: {extension} is not a picture format this program writes; {hint}")

@@ -57,7 +57,8 @@ def _opened(path: Path) -> Iterator[Any]:
 
     raw = rawpy.RawPy()
     try:
-        raw.open_file(str(path))
+        with open(path, "rb") as file:
+            raw.open_file(str(path) if _is_text(path) else f"/proc/self/fd/{file.fileno()}")
         check_size(raw.sizes.raw_height, raw.sizes.raw_width)
         raw.unpack()
         yield raw
@@ -69,6 +70,15 @@ def _opened(path: Path) -> Iterator[Any]:
         raise DecodeError(f"expected a sound RAW file, found one LibRaw cannot decode ({_words(error)})") from error
     finally:
         raw.close()
+
+
+def _is_text(path: Path) -> bool:
+    """Whether the name can be spelled in UTF-8, the only spelling rawpy knows."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _words(error: Exception) -> str:
