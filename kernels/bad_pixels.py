@@ -6,6 +6,7 @@ switches. Schedule: parallel strips, vectors along x; all reads come from the in
 Measured, one thread, 12 MP (Xeon): 2.7 ms/MP.
 """
 
+import gain_lines
 import halide as hl
 
 x, y, strip, row = hl.vars("x y strip row")
@@ -15,10 +16,8 @@ PAIRS = ((2, 0), (0, 2), (2, 2), (2, -2))
 
 
 @hl.generator(name="bad_pixels")
-class BadPixels(hl.Generator):
+class BadPixels(gain_lines.Inputs, hl.Generator):  # lines: gain so far
     mosaic = hl.InputBuffer(hl.Float(32), 2)
-    lines = hl.InputBuffer(hl.Float(32), 3)  # gain so far: (mosaic x, knot row, row parity)
-    knot = hl.InputBuffer(hl.Float(32), 1)  # fractional knot row of each mosaic row
     noise = hl.InputBuffer(hl.Float(32), 3)  # (column parity, row parity, scale and offset) before gain
     threshold = hl.InputScalar(hl.Float(32))  # standard deviations
     output = hl.OutputBuffer(hl.Float(32), 2)
@@ -42,9 +41,7 @@ class BadPixels(hl.Generator):
 
     def sigma(g, level):
         """Standard deviation of the noise at a level reached by the gain so far."""
-        above = hl.clamp(hl.cast(hl.Int(32), g.knot[y]), 0, hl.max(g.lines.dim(1).extent() - 2, 0))
-        upper, lower = g.lines[x, above, y % 2], g.lines[x, above + 1, y % 2]
-        gain = upper + (g.knot[y] - hl.cast(hl.Float(32), above)) * (lower - upper)
+        gain = gain_lines.at(g, x, y, y % 2)
         scale, offset = (hl.select(x % 2 == 0, g.noise[0, y % 2, i], g.noise[1, y % 2, i]) for i in (0, 1))
         return hl.sqrt(gain * (scale * hl.max(level, 0.0) + gain * offset) + hl.f32(1e-12))
 

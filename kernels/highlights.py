@@ -7,6 +7,7 @@ strips; trust, root and known level of each sample row by row in a sliding windo
 Measured, one thread (Xeon): 3.8 ms/MP of the rows it is called for, 0.7 of them for the copy.
 """
 
+import gain_lines
 import halide as hl
 
 x, y, strip, row = hl.vars("x y strip row")
@@ -15,11 +16,9 @@ TRUST = hl.f32(0.7)  # share of the clip level up to which a sample is fully tru
 
 
 @hl.generator(name="highlights")
-class Highlights(hl.Generator):
+class Highlights(gain_lines.Inputs, hl.Generator):  # lines: clip level
     mosaic = hl.InputBuffer(hl.Float(32), 2)
     clip = hl.InputBuffer(hl.UInt(8), 2)
-    lines = hl.InputBuffer(hl.Float(32), 3)  # clip level: (mosaic x, knot row, row parity)
-    knot = hl.InputBuffer(hl.Float(32), 1)  # fractional knot row of each mosaic row
     chroma = hl.InputBuffer(hl.Float(32), 3)  # surrounding colour: (mosaic x, line, R G B)
     chroma_line = hl.InputBuffer(hl.Float(32), 1)  # fractional line of each output row
     top = hl.InputScalar(hl.Int(32))  # mosaic row of the output's first row
@@ -50,9 +49,7 @@ class Highlights(hl.Generator):
         area = [(0, g.mosaic.dim(0).extent()), (0, g.mosaic.dim(1).extent())]
         bits, levels = hl.Func("bits"), hl.Func("levels")
         bits[x, y] = hl.cast(hl.Float(32), (g.clip[x / 2, y / 2] >> hl.cast(hl.UInt(8), 2 * (y % 2) + x % 2)) & 1)
-        above = hl.clamp(hl.cast(hl.Int(32), g.knot[y]), 0, hl.max(g.lines.dim(1).extent() - 2, 0))
-        upper, lower = g.lines[x, above, y % 2], g.lines[x, above + 1, y % 2]
-        levels[x, y] = upper + (g.knot[y] - hl.cast(hl.Float(32), above)) * (lower - upper)
+        levels[x, y] = gain_lines.at(g, x, y, y % 2)
         at = (x, y + g.top)
         value, bit, level = (hl.Expr(hl.BoundaryConditions.mirror_interior(f, area)[at]) for f in (g.mosaic, bits, levels))
         trust = hl.select(bit > 0, 0.0, smooth((level - value) / (level * (1 - TRUST))))
