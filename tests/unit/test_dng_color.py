@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 
 from apochromat.develop.dng_color import (
-    D50_XYZ,
-    adaptation,
     as_shot_neutral,
     camera_to_xyz_d50,
     neutral_of_xy,
@@ -16,6 +14,7 @@ from apochromat.develop.dng_color import (
     xyz_to_camera,
 )
 from apochromat.light.raw_frame import Calibration, ColorProfile
+from apochromat.light.spaces import D50_XYZ, bradford, xyz_of_xy
 
 A, D65 = 17, 21
 WARM = np.array([[1.83, -0.82, -0.25], [0.14, 0.90, -0.04], [0.08, 0.07, 0.26]])
@@ -73,9 +72,9 @@ def test_without_forward_matrix_colours_come_back_through_the_inverse():
     xy = (0.3457, 0.3585)
     xyz = np.array([0.3, 0.25, 0.1])
     camera = xyz_to_camera(profile(), xy) @ xyz / neutral_of_xy(profile(), xy)
-    white = np.array([xy[0] / xy[1], 1, (1 - xy[0] - xy[1]) / xy[1]])
+    white = xyz_of_xy(xy)
     scale = (xyz_to_camera(profile(), xy) @ white).max()
-    np.testing.assert_allclose(camera_to_xyz_d50(profile(), xy) @ camera / scale, adaptation(white, D50_XYZ) @ xyz, atol=1e-9)
+    np.testing.assert_allclose(camera_to_xyz_d50(profile(), xy) @ camera / scale, bradford(white, D50_XYZ) @ xyz, atol=1e-9)
 
 
 def test_forward_matrix_after_the_individual_calibration():

@@ -1,8 +1,7 @@
 """Camera colour as DNG describes it: shot white, and white-balanced camera RGB to XYZ.
 
 Source: DNG Specification 1.7, chapter 6 ("Mapping Camera Color Space to CIE XYZ Space"); correlated colour temperature after
-A. R. Robertson, "Computation of correlated color temperature and distribution temperature", JOSA 58 (1968); chromatic adaptation
-by the linear Bradford transform (Lam 1985).
+A. R. Robertson, "Computation of correlated color temperature and distribution temperature", JOSA 58 (1968).
 """
 
 from __future__ import annotations
@@ -10,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from apochromat.light.raw_frame import ColorProfile
-
-D50_XYZ = np.array([0.96422, 1.0, 0.82521])  # ICC profile connection space white
-D50_XY = (0.34567, 0.35850)
-_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+from apochromat.light.spaces import D50_XY, D50_XYZ, bradford, xyz_of_xy
 
 # EXIF LightSource -> colour temperature in K; the middle of the range where the standard gives one.
 _ILLUMINANT_K = {
@@ -72,16 +68,6 @@ def _uv(xy: tuple[float, float]) -> tuple[float, float]:
     return 4 * xy[0] / scale, 6 * xy[1] / scale
 
 
-def _xyz(xy: tuple[float, float]) -> np.ndarray:
-    return np.array([xy[0] / xy[1], 1.0, (1 - xy[0] - xy[1]) / xy[1]])
-
-
-def adaptation(white_from: np.ndarray, white_to: np.ndarray) -> np.ndarray:
-    """Linear Bradford matrix (3, 3) that carries XYZ under one white to XYZ under another."""
-    gains = (_BRADFORD @ white_to) / (_BRADFORD @ white_from)
-    return np.linalg.inv(_BRADFORD) @ (gains[:, None] * _BRADFORD)
-
-
 def _inverse(matrix: np.ndarray, name: str) -> np.ndarray:
     if not np.all(np.isfinite(matrix)) or np.linalg.cond(matrix) > 1e6:
         raise ValueError(f"expected an invertible {name}, found {np.asarray(matrix).tolist()}")
@@ -118,7 +104,7 @@ def xyz_to_camera(profile: ColorProfile, xy: tuple[float, float]) -> np.ndarray:
 
 def neutral_of_xy(profile: ColorProfile, xy: tuple[float, float]) -> np.ndarray:
     """Camera RGB (3,) of a white of chromaticity `xy`, its largest component 1. ValueError if one is not positive."""
-    return checked_neutral(xyz_to_camera(profile, xy) @ _xyz(xy))
+    return checked_neutral(xyz_to_camera(profile, xy) @ xyz_of_xy(xy))
 
 
 def checked_neutral(neutral: np.ndarray) -> np.ndarray:
@@ -160,7 +146,7 @@ def camera_to_xyz_d50(profile: ColorProfile, xy: tuple[float, float]) -> np.ndar
     forward = _mixed(profile, xy, "forward_matrix")
     if forward is None:
         to_xyz = _inverse(xyz_to_camera(profile, xy), "ColorMatrix") * neutral
-        matrix = adaptation(_xyz(xy), D50_XYZ) @ to_xyz
+        matrix = bradford(xyz_of_xy(xy), D50_XYZ) @ to_xyz
     else:
         to_reference = _inverse(_calibration(profile, xy), "CameraCalibration") * neutral
         matrix = forward @ (to_reference / to_reference.sum(1)[:, None])

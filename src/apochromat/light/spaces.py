@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 D65_XY = (0.3127, 0.3290)
+D50_XY = (0.34567, 0.35850)
 D50_XYZ = np.array([0.96422, 1.0, 0.82521])  # ICC profile connection space white
 PRIMARIES = {
     "rec2020": ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
