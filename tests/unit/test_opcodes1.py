@@ -89,3 +89,15 @@ def test_unknown_opcodes():
         run(frame_with(UnknownOpcode(id=77, data=b"")))
     done = opcodes1.run(Development(frame=frame_with(UnknownOpcode(id=77, data=b"", optional=True))), opcodes1.Opcodes1Params())
     assert "opcode 77" in done.notes[0]
+
+
+def test_a_gain_map_of_wide_pitch_touches_its_own_plane_alone():
+    """A linear RGB image: the map for plane 1 multiplies every third row of green."""
+    samples = np.full((24, 30, 3), 1000, np.uint16)
+    opcode = GainMap(
+        area=Area(0, 0, 24, 30, plane=1, planes=1, row_pitch=3), spacing=(1.0, 1.0), origin=(0.0, 0.0), gains=np.full((1, 1, 1), 2)
+    )
+    got = run(replace(frame_with(opcode), samples=samples, cfa="")).samples
+    expected = samples.copy()
+    expected[::3, :, 1] = 2000
+    np.testing.assert_array_equal(got, expected)

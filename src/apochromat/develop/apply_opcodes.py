@@ -7,12 +7,15 @@ the list sees; relative coordinates run from 0 at its top left edge to 1 at its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 
+from apochromat.develop.bad_pixels import listed_points, repair
 from apochromat.light.gain_field import GainField
-from apochromat.light.opcodes import Area, FixVignetteRadial, GainMap, MapPolynomial, MapTable, Opcode
+from apochromat.light.opcodes import Area, FixBadPixelsList, FixVignetteRadial, GainMap, MapPolynomial, MapTable, Opcode
 from apochromat.light.raw_frame import Box, Levels, RawFrame
 from apochromat.native import kernels
 
@@ -35,6 +38,31 @@ def refuse(opcode: Opcode, place: str, path: str) -> str:
     if opcode.optional:
         return f"{name} in {place} was left out: it is optional and not supported there"
     raise ValueError(f"expected opcodes this program carries out in {place}, found {name}, which is not optional: {path}")
+
+
+def is_gain(opcode: Opcode) -> TypeGuard[GainMap | FixVignetteRadial]:
+    """True for an opcode whose gain a GainField can hold."""
+    return isinstance(opcode, FixVignetteRadial) or (isinstance(opcode, GainMap) and is_phased(opcode.area))
+
+
+def carry_out(opcode: Opcode, planes: Sequence[np.ndarray], sight: Sight, unit: float, is_mosaic: bool) -> bool:
+    """Carry out on the planes, in place, an opcode that means the same in lists 1 and 2 and is no GainField; False for any other.
+
+    unit: see `mapped`.
+    """
+    if isinstance(opcode, FixBadPixelsList):
+        for plane in planes:
+            repair(plane, listed_points(opcode, sight.height, sight.width) - sight.origin, is_mosaic)
+    elif isinstance(opcode, MapTable | MapPolynomial):
+        area = covered(opcode.area, sight)
+        for plane in planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
+            plane[area] = mapped(plane[area], opcode, unit)
+    elif isinstance(opcode, GainMap):
+        for plane in planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
+            multiply_sparse(plane, opcode, sight)
+    else:
+        return False
+    return True
 
 
 def covered(area: Area, sight: Sight) -> tuple[slice, slice]:

@@ -9,31 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from apochromat.develop.apply_opcodes import (
-    Sight,
-    covered,
-    gain_field,
-    is_phased,
-    mapped,
-    multiply,
-    multiply_sparse,
-    refuse,
-    trimmed,
-    within,
-)
-from apochromat.develop.bad_pixels import listed_points, repair
+from apochromat.develop.apply_opcodes import Sight, carry_out, gain_field, is_gain, multiply, refuse, trimmed, within
+from apochromat.develop.bad_pixels import repair
 from apochromat.develop.stage import Params, Stage
 from apochromat.light.development import Development
-from apochromat.light.opcodes import (
-    FixBadPixelsConstant,
-    FixBadPixelsList,
-    FixVignetteRadial,
-    GainMap,
-    MapPolynomial,
-    MapTable,
-    Opcode,
-    TrimBounds,
-)
+from apochromat.light.opcodes import FixBadPixelsConstant, Opcode, TrimBounds
 from apochromat.light.raw_frame import Box, RawFrame
 
 
@@ -74,29 +54,14 @@ def _apply(image: np.ndarray, opcode: Opcode, frame: RawFrame) -> bool:
     if isinstance(opcode, FixBadPixelsConstant):
         for plane in planes:
             repair(plane, np.argwhere(plane == opcode.constant), frame.is_mosaic)
-    elif isinstance(opcode, FixBadPixelsList):
-        for plane in planes:
-            repair(plane, listed_points(opcode, *image.shape[:2]), frame.is_mosaic)
-    elif isinstance(opcode, MapTable | MapPolynomial):
-        rows, columns = covered(opcode.area, sight)
-        for plane in planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
-            plane[rows, columns] = mapped(plane[rows, columns], opcode, 65535)
-    elif isinstance(opcode, GainMap | FixVignetteRadial):
+    elif is_gain(opcode):
         for i, plane in enumerate(planes):
-            _multiply(plane, opcode, sight, i)
+            scaled = np.ascontiguousarray(plane)  # a plane of the stored image may be strided
+            multiply(scaled, gain_field(opcode, sight, i))
+            plane[:] = scaled
     else:
-        return False
+        return carry_out(opcode, planes, sight, 65535, frame.is_mosaic)
     return True
-
-
-def _multiply(plane: np.ndarray, opcode: GainMap | FixVignetteRadial, sight: Sight, index: int) -> None:
-    """Multiply one plane of the stored image, which may be a strided view, by the opcode's gain."""
-    if isinstance(opcode, GainMap) and not is_phased(opcode.area):
-        multiply_sparse(plane, opcode, sight)
-        return
-    scaled = np.ascontiguousarray(plane)
-    multiply(scaled, gain_field(opcode, sight, index))
-    plane[:] = scaled
 
 
 def _within_bounds(frame: RawFrame, bounds: Box) -> RawFrame:

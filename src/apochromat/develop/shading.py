@@ -10,31 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from apochromat.develop.apply_opcodes import (
-    Sight,
-    covered,
-    gain_field,
-    is_phased,
-    mapped,
-    multiply,
-    multiply_sparse,
-    refuse,
-    trimmed,
-    within,
-)
-from apochromat.develop.bad_pixels import listed_points, repair
+from apochromat.develop.apply_opcodes import Sight, carry_out, covered, gain_field, is_gain, mapped, multiply, refuse, trimmed, within
 from apochromat.develop.stage import Params, Stage
 from apochromat.light.development import Development
 from apochromat.light.gain_field import GainField
-from apochromat.light.opcodes import (
-    FixBadPixelsConstant,
-    FixBadPixelsList,
-    FixVignetteRadial,
-    GainMap,
-    MapPolynomial,
-    MapTable,
-    TrimBounds,
-)
+from apochromat.light.opcodes import FixBadPixelsConstant, FixVignetteRadial, GainMap, MapPolynomial, MapTable, Opcode, TrimBounds
 from apochromat.light.raw_frame import Box
 
 _POSITION_OF_PLANE = (0, 1, 3)  # CFA position that stands for R, G, B where there is no mosaic
@@ -48,7 +28,7 @@ def run(development: Development, params: ShadingParams) -> Development:
     """Apply the frame's OpcodeList2. ValueError for an unsupported opcode that is not optional."""
     pending = GainField.unity()
     for opcode in development.frame.opcodes2:
-        if isinstance(opcode, FixVignetteRadial) or (isinstance(opcode, GainMap) and is_phased(opcode.area)):
+        if is_gain(opcode):
             pending = pending.times(_field(development, opcode))
             continue
         development, pending = _apply(_shade(development, pending), opcode), GainField.unity()
@@ -83,34 +63,27 @@ def _shade(development: Development, field: GainField) -> Development:
     return replace(development, gain=development.gain.times(field))
 
 
-def _apply(development: Development, opcode) -> Development:
+def _apply(development: Development, opcode: Opcode) -> Development:
     """Carry out one opcode that is not a smooth gain."""
-    sight, planes = _sight(development), development.planes
-    if isinstance(opcode, MapTable | MapPolynomial):
-        return _map(development, opcode)
-    if isinstance(opcode, GainMap):
-        for plane in planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
-            multiply_sparse(plane, opcode, sight)
-        note = "a GainMap whose pitch cuts across the colour mosaic was applied, but noise and clip levels do not know of it"
-        return replace(development, notes=(*development.notes, note))
-    if isinstance(opcode, FixBadPixelsList):
-        for plane in planes:
-            repair(plane, listed_points(opcode, sight.height, sight.width) - sight.origin, development.mosaic is not None)
-        return development
     if isinstance(opcode, TrimBounds):
         return _trim(development, opcode)
-    where = "OpcodeList2, after linearisation" if isinstance(opcode, FixBadPixelsConstant) else "OpcodeList2"
-    return replace(development, notes=(*development.notes, refuse(opcode, where, development.frame.path)))
+    if carry_out(opcode, development.planes, _sight(development), 1.0, development.mosaic is not None):
+        if isinstance(opcode, MapTable | MapPolynomial):
+            return replace(development, saturation=_mapped_saturation(development, opcode))
+        if not isinstance(opcode, GainMap):
+            return development
+        note = "a GainMap whose pitch cuts across the colour mosaic was applied, but noise and clip levels do not know of it"
+    else:
+        where = "OpcodeList2, after linearisation" if isinstance(opcode, FixBadPixelsConstant) else "OpcodeList2"
+        note = refuse(opcode, where, development.frame.path)
+    return replace(development, notes=(*development.notes, note))
 
 
-def _map(development: Development, opcode: MapTable | MapPolynomial) -> Development:
-    """Map values, and the clip levels of CFA positions that lie in the area."""
+def _mapped_saturation(development: Development, opcode: MapTable | MapPolynomial) -> np.ndarray:
+    """The clip levels after a value map: those of CFA positions that lie in its area are mapped too."""
     rows, columns = covered(opcode.area, _sight(development))
-    for plane in development.planes[opcode.area.plane : opcode.area.plane + opcode.area.planes]:
-        plane[rows, columns] = mapped(plane[rows, columns], opcode, 1.0)
     touched = [(p // 2 - rows.start) % rows.step == 0 and (p % 2 - columns.start) % columns.step == 0 for p in range(4)]
-    saturation = np.where(touched, mapped(development.saturation, opcode, 1.0), development.saturation)
-    return replace(development, saturation=saturation)
+    return np.where(touched, mapped(development.saturation, opcode, 1.0), development.saturation)
 
 
 def _renew_padding(development: Development) -> None:
