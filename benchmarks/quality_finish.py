@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the finishing stages do to pictures with a known answer, as Markdown: fringes, sharpening, resampling.
+"""What the finishing stages do to pictures with a known answer, as Markdown: fringes, sharpening, resampling, tone, output.
 
     HL_NUM_THREADS=1 quality_finish.py
 
@@ -8,6 +8,7 @@ the chroma that is left, beside real colour, of which everything should be left.
 Sharpening: a slanted edge under the Gaussian that is undone; and flat fields with noise of the model's size.
 Resampling: a sine of 0.25 cycles/px, displaced by every eighth of a pixel; the CPU time that each mode adds to the finishing kernel on
 12 MP of noise, best of five: enlarged by 0.1 % in red and blue, by 2 % in all channels, by 15 % in mode FAR.
+Tone: 8-bit sRGB codes of greys at the defaults, by the scene's white. Output: the kernel's curve against that of IEC 61966-2-1.
 """
 
 import os
@@ -20,7 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import numpy as np
 from finishing import chroma, defocused, edge, finish, mtf50, sharpening, slanted_edge, switched
+from frames import scene_frame
+from oracle.encode import transfer
 
+from apochromat.light.development import Development
+from apochromat.look.tone import ToneParams
+from apochromat.look.tone import run as tone_arguments
 from apochromat.native import kernels
 
 FULL = {"fringes_purple": 1.0, "fringes_green": 1.0}
@@ -147,8 +153,21 @@ def cost(rgb, mode, scale, rounds=5):
     return min(spent[1:]) * 1e9 / (height * width)
 
 
+def tone():
+    """Markdown: how bright greys are shown."""
+    greys, on = (0.03, 0.18, 0.5, 1.0), {"encode_on": 1, "encode_working_to_output": np.eye(3, dtype=np.float32)}
+    yield from table("scene's white", *(f"grey {grey:g}" for grey in greys))
+    rgb = np.broadcast_to(np.array(greys)[:, None, None], (4, 16, 3))
+    for white in (1.0, 1.5, 4.0):
+        arguments = tone_arguments(Development(scene_frame(8, 8)).with_facts(scene_white=white), ToneParams()).finish
+        yield f"| {white:g} | " + " | ".join(f"{255 * code:.0f}" for code in finish(rgb, **arguments, **on)[:, 0, 1]) + " |"
+    ramp = np.linspace(0, 1, 1 << 16).reshape(256, 256, 1).repeat(3, -1)
+    error = np.abs(finish(ramp, **on) - transfer(np.float32(ramp).astype(float))).max()
+    yield f"\nLargest error of the output curve: {65535 * error:.2f} of a 16-bit code."
+
+
 def main():
-    for name, lines in (("fringes", fringes()), ("sharpen", sharpen()), ("geometry", resample())):
+    for name, lines in (("fringes", fringes()), ("sharpen", sharpen()), ("geometry", resample()), ("tone and output", tone())):
         print("\n".join([f"### {name}", "", *lines, ""]))
 
 

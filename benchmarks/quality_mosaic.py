@@ -9,6 +9,7 @@ noise       standard deviation found from one frame over the true one: two such 
             and the spread of what three frames of two PowerShots give
 lateral_ca  largest difference at any radius between what is found and the truth: dead leaves, and 12 MP of Kodak pictures
 highlights  cost by the share of rows and of samples that are clipped, best of five
+chosen      what the stages find and choose for the sample files in FOLDER/raw, default settings
 """
 
 import argparse
@@ -192,6 +193,22 @@ def cost(development, rounds=5):
     return min(spent[1:]) * 1e9 / development.mosaic.size
 
 
+def chosen(data):
+    """Markdown: what the stages find and choose for the sample files."""
+    yield from table("file", "saturation of R, G, G, B", "pixels replaced", "white as shot, `auto` (K)", "exposure: automatic share (EV)")
+    for path in sorted((data / "raw").iterdir()):
+        frame = read(path)
+        found, repaired = (before(frame, stage) for stage in ("bad_pixels", "denoise"))
+        balance = chain.stage("white_balance")
+        whites = []
+        for mode in ("as_shot", "auto"):
+            copy = replace(repaired, mosaic=repaired.mosaic.copy())
+            whites.append(str(balance.run(copy, balance.params(mode=mode)).facts.get("temperature_k", "-")))
+        ev = before(frame, "tone").facts["auto_ev"]
+        levels = ", ".join(f"{level:.3f}" for level in found.saturation)
+        yield f"| {path.name} | {levels} | {np.sum(found.mosaic != repaired.mosaic)} | {', '.join(whites)} | {ev:+.2f} |"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -204,6 +221,7 @@ def main():
         ("Noise found from one frame", noise_found(data, (large, small))),
         ("lateral_ca", lateral(data, bench)),
         ("highlights", rebuilding(data)),
+        ("Found and chosen for the sample files", chosen(data)),
     ):
         print("\n".join([f"### {name}", "", *lines, ""]), flush=True)
 

@@ -58,9 +58,9 @@ def stage_table(raw, rounds):
     for isa in isas:
         told = run(sys.executable, ROOT / "benchmarks/stages.py", raw, "--rounds", rounds, "--json", HL_NUM_THREADS="1", APO_ISA=isa)
         stages, shares = (json.loads(told)[part] for part in ("stages", "shares"))
-        costs.append({**stages, **{f"- of which {name}": cost for name, cost in shares.items()}})
+        costs.append({**stages, **{f"- of which {name}": cost for name, cost in shares.items() if cost >= 0.5}})
     shown = [name for name, cost in costs[0].items() if cost >= 0.05]
-    rows = [f"| {name} | {' | '.join(f'{of[name]:.1f}' for of in costs)} |" for name in shown]
+    rows = [f"| {name} | {' | '.join(f'{of.get(name, 0):.1f}' for of in costs)} |" for name in shown]
     return ["| CPU ms/MP, one thread | " + " | ".join(isas) + " |", "|" + " --- |" * (len(isas) + 1), *rows]
 
 
