@@ -72,3 +72,20 @@ def test_page_is_safe_against_what_files_say():
     assert "1/250 s" in text
     assert "0.1235" in text
     assert '<td class="changed">&lt;i&gt;</td>' in text
+
+
+def test_values_read_as_a_photographer_would_write_them():
+    facts = {
+        "temperature_k": 5022.4,
+        "exposure_ev": 0.437,
+        "geometry": {"opcodes": False, "lens": ""},
+        "white_xy": (0.34, 0.36),
+        "lens": "",
+    }
+    text = page._definitions(facts)
+    for part in ("temperature</dt><dd>5022 K<", "exposure</dt><dd>0.437 EV<", "<dd>opcodes false<", "white xy</dt><dd>0.34, 0.36<"):
+        assert part in text, text
+    assert text.count("<dt>") == 4
+    assert page._text(0.65, "px") == "0.65 px"
+    assert page._text([0.45, 0.1], "share") == "0.45, 0.1 share"
+    assert page._text("auto", "K") == "auto"

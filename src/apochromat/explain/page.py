@@ -33,8 +33,17 @@ img { display: block; max-width: 100%; border-radius: 3px; cursor: crosshair; } 
 .detail img { width: 18rem; height: auto; image-rendering: pixelated; }
 table { border-collapse: collapse; font-size: .92rem; } th, td { text-align: left; padding: .15rem 1.2rem .15rem 0; vertical-align: top; }
 code { font: .92em ui-monospace, monospace; } .changed { color: var(--mark); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; margin: .6rem 0; font-size: .92rem; } dd { margin: 0; }
+@media (max-width: 44rem) {
+  body { padding: 1.2rem 1rem 4rem; } table, tbody { display: block; } tr:has(th) { display: none; }
+  tr { display: flex; flex-wrap: wrap; gap: 0 1rem; padding: .5rem 0; } td { padding: 0; } td:nth-child(n+3) { flex-basis: 100%; }
+  td:nth-child(3) { color: var(--soft); }
+}
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; margin: .6rem 0; font-size: .92rem; }
+dd { margin: 0; overflow-wrap: anywhere; }
 """
+
+# How the name of a fact ends that has a unit.
+UNITS = {"k": "K", "ev": "EV", "px": "px", "mm": "mm", "um": "µm", "s": "s"}
 
 # Holding the pointer on a picture shows the same picture of the step before.
 SCRIPT = """
@@ -58,7 +67,7 @@ def render(frame: RawFrame, steps: Sequence[Step]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}, step by step</title><style>{STYLE}</style></head><body>"
         f"<header><h1>{title}, step by step</h1>{_definitions(_shot(frame))}{_notes(frame.notes)}"
-        f'<p class="soft">Left the whole picture, right a part of it at full size; hold the pointer on one to see the step before. '
+        f'<p class="soft">The whole picture, then a part of it at full size; hold the pointer on one to see the step before. '
         f"Steps before the exposure are brightened by one gain for all; a mosaic is shown at half size.</p>"
         f'<p class="soft">apochromat {__version__}</p></header>'
         f"<nav>{links}</nav><main>{sections}</main><script>{SCRIPT}</script></body></html>\n"
@@ -72,12 +81,12 @@ def _shot(frame: RawFrame) -> dict[str, Any]:
     facts = {
         "camera": " ".join(str(known[key]) for key in ("make", "model") if key in known),
         "lens": known.get("lens"),
-        "taken": known.get("datetime"),
+        "taken": str(known.get("datetime") or "").replace(":", "-", 2),
         "exposure": exposure and (f"1/{1 / exposure:.0f} s" if exposure < 0.3 else f"{exposure:g} s"),
         "aperture": known.get("f_number") and f"f/{known['f_number']:g}",
         "ISO": known.get("iso") and f"{known['iso']:g}",
         "focal length": known.get("focal_mm") and f"{known['focal_mm']:g} mm",
-        "size": f"{frame.crop.width} x {frame.crop.height}",
+        "size": f"{frame.crop.width} x {frame.crop.height} pixels",
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -103,23 +112,37 @@ def _figure(kind: str, jpeg: bytes) -> str:
 def _table(step: Step) -> str:
     """Parameters with the values used; those that are not the default are marked."""
     rows = "".join(_row(parameter, plain(getattr(step.params, parameter.name))) for parameter in declared(step.stage))
-    return f"<table><tr><th>parameter</th><th>value</th><th>may be</th><th></th></tr>{rows}</table>" if rows else ""
+    return f"<table><tr><th>parameter</th><th>value</th><th>may be</th><th>meaning</th></tr>{rows}</table>" if rows else ""
 
 
 def _row(parameter: Declared, value: Any) -> str:
     changed = ' class="changed"' if value != plain(parameter.default) else ""
-    cells = f"<td><code>{escape(parameter.name)}</code></td><td{changed}>{escape(_text(value))}</td>"
+    cells = f"<td><code>{escape(parameter.name)}</code></td><td{changed}>{escape(_text(value, parameter.unit))}</td>"
     return f"<tr>{cells}<td>{escape(parameter.expected)}</td><td>{escape(parameter.help)}</td></tr>"
 
 
 def _definitions(facts: Mapping[str, Any]) -> str:
-    items = "".join(f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(_text(plain(value)))}</dd>" for name, value in facts.items())
+    """Names with what is known under them; `exposure_ev` is the exposure in EV, and what is empty says nothing."""
+    items = ""
+    for name, value in facts.items():
+        words = name.split("_")
+        unit = UNITS.get(words[-1], "") if len(words) > 1 else ""
+        text = _text(plain(value), unit)
+        label = " ".join(words[:-1] if unit else words)
+        items += f"<dt>{escape(label)}</dt><dd>{escape(text)}</dd>" if text else ""
     return f"<dl>{items}</dl>" if items else ""
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, unit: str = "") -> str:
+    """A value in words, with its unit where it is a number or several."""
+    ending = f" {unit}" if unit else ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}{ending}"
     if isinstance(value, list):
-        return ", ".join(map(_text, value))
-    return str(value)
+        return f"{', '.join(map(_text, value))}{ending}" if value else ""
+    if isinstance(value, Mapping):
+        parts = ((key.replace("_", " "), _text(part)) for key, part in value.items())
+        return ", ".join(f"{key} {part}" for key, part in parts if part)
+    return f"{value}{ending}" if isinstance(value, int) else str(value)
