@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from apochromat.native import built_isas
 from apochromat.native.isa import machine_isas
 
 SHARED = Path(__file__).parents[2] / "shared"
 
 
 def isas_to_test():
-    """All that the machine has; only the best one when kernels are compiled on the fly."""
-    return machine_isas()[-1:] if os.environ.get("APO_KERNELS") == "jit" else machine_isas()
+    """All that the machine has, or the one built (`APO_ISA=native`); only the best one when kernels are compiled on the fly."""
+    built = built_isas()[-1:] if os.environ.get("APO_KERNELS") == "jit" else built_isas()
+    assert len(built) == 1 or built == machine_isas(), f"expected kernels for one or all of {machine_isas()}, found {built}"
+    return built
 
 
 def pytest_generate_tests(metafunc):

@@ -25,17 +25,23 @@ class KernelError(RuntimeError):
 
 def chosen_isa() -> str:
     """The instruction set in use: `APO_ISA` if set, else the best that is both built and supported."""
-    forced, here = os.environ.get("APO_ISA", ""), machine_isas()
-    if forced and forced != "native":
-        if forced not in TARGETS:
-            raise KernelError(f"APO_ISA must be one of {', '.join(TARGETS)}, found {forced!r}")
-        if forced not in here:
-            raise KernelError(f"APO_ISA={forced} is not supported by this processor, which has {', '.join(here)}")
-        return forced
-    built = [isa for isa in here if os.environ.get("APO_KERNELS") == "jit" or _module(isa)]
-    if not built:
-        raise KernelError("no compiled kernels for this processor: reinstall with `pip install .`, or set APO_KERNELS=jit")
-    return built[-1]
+    forced, here, built = os.environ.get("APO_ISA", ""), machine_isas(), built_isas()
+    if forced in ("", "native"):
+        if not built:
+            raise KernelError("no compiled kernels for this processor: reinstall with `pip install .`, or set APO_KERNELS=jit")
+        return built[-1]
+    if forced not in TARGETS:
+        raise KernelError(f"APO_ISA must be one of {', '.join(TARGETS)}, found {forced!r}")
+    if forced not in here:
+        raise KernelError(f"APO_ISA={forced} is not supported by this processor, which has {', '.join(here)}")
+    if forced not in built:
+        raise KernelError(f"APO_ISA={forced} is not built into this installation, which has {', '.join(built) or 'none'}")
+    return forced
+
+
+def built_isas() -> list[str]:
+    """The instruction sets that this processor has and kernels are there for (or can be compiled for), weakest first."""
+    return [isa for isa in machine_isas() if os.environ.get("APO_KERNELS") == "jit" or _module(isa)]
 
 
 @cache
