@@ -5,33 +5,22 @@ import struct
 import numpy as np
 import pytest
 
-from apochromat.light.opcodes import (
-    Area,
-    FixBadPixelsConstant,
-    FixBadPixelsList,
-    FixVignetteRadial,
-    GainMap,
-    MapPolynomial,
-    MapTable,
-    TrimBounds,
-    UnknownOpcode,
-    WarpRectilinear,
-)
+from apochromat.light import opcodes as dng
 from apochromat.raw.errors import DamagedError
 from apochromat.raw.facts import plain
 from apochromat.raw.opcodes import pack, parse
 
-AREA = Area(1, 2, 30, 40, plane=0, planes=1, row_pitch=2, col_pitch=2)
+AREA = dng.Area(1, 2, 30, 40, plane=0, planes=1, row_pitch=2, col_pitch=2)
 EVERY = (
-    WarpRectilinear(coefficients=np.arange(18.0).reshape(3, 6), center=(0.5, 0.25), optional=True),
-    FixVignetteRadial(coefficients=np.array([0.1, 0.2, -0.3, 0.4, 0.5]), center=(0.4, 0.6), preview_skip=True),
-    FixBadPixelsConstant(constant=7, phase=2),
-    FixBadPixelsList(phase=1, points=np.array([[3, 4], [5, 6]]), boxes=np.array([[1, 2, 3, 4]])),
-    TrimBounds(top=1, left=2, bottom=3, right=4),
-    MapTable(area=AREA, table=np.array([0, 5, 65535], np.uint16)),
-    MapPolynomial(area=AREA, coefficients=np.array([0.0, 1.0, -0.5])),
-    GainMap(area=AREA, spacing=(0.5, 1.0), origin=(0.0, 0.1), gains=np.arange(12, dtype=np.float32).reshape(2, 3, 2)),
-    UnknownOpcode(id=10, data=b"abcd", optional=True),
+    dng.WarpRectilinear(coefficients=np.arange(18.0).reshape(3, 6), center=(0.5, 0.25), optional=True),
+    dng.FixVignetteRadial(coefficients=np.array([0.1, 0.2, -0.3, 0.4, 0.5]), center=(0.4, 0.6), preview_skip=True),
+    dng.FixBadPixelsConstant(constant=7, phase=2),
+    dng.FixBadPixelsList(phase=1, points=np.array([[3, 4], [5, 6]]), boxes=np.array([[1, 2, 3, 4]])),
+    dng.TrimBounds(top=1, left=2, bottom=3, right=4),
+    dng.MapTable(area=AREA, table=np.array([0, 5, 65535], np.uint16)),
+    dng.MapPolynomial(area=AREA, coefficients=np.array([0.0, 1.0, -0.5])),
+    dng.GainMap(area=AREA, spacing=(0.5, 1.0), origin=(0.0, 0.1), gains=np.arange(12, dtype=np.float32).reshape(2, 3, 2)),
+    dng.UnknownOpcode(id=10, data=b"abcd", optional=True),
 )
 
 
@@ -60,7 +49,7 @@ def test_gain_map_is_read_at_the_bytes_of_the_specification():
     head = struct.pack(">8I", 0, 1, 100, 200, 0, 1, 2, 2)
     grid = struct.pack(">2I4dI", 2, 2, 1.0, 0.5, 0.0, 0.25, 1) + struct.pack(">4f", 1.0, 2.0, 3.0, 4.0)
     (gain,) = parse(listed(9, head + grid), "OpcodeList2")
-    assert gain.area == Area(0, 1, 100, 200, 0, 1, 2, 2)
+    assert gain.area == dng.Area(0, 1, 100, 200, 0, 1, 2, 2)
     assert gain.spacing == (1.0, 0.5)
     assert gain.origin == (0.0, 0.25)
     assert gain.gains[:, :, 0].tolist() == [[1.0, 2.0], [3.0, 4.0]]

@@ -9,20 +9,9 @@ from oracle.gain import gain as oracle
 
 from apochromat.develop import linearise, shading
 from apochromat.develop.apply_opcodes import multiply
+from apochromat.light import opcodes as dng
 from apochromat.light.development import Development
 from apochromat.light.gain_field import GainField
-from apochromat.light.opcodes import (
-    Area,
-    FixBadPixelsConstant,
-    FixBadPixelsList,
-    FixVignetteRadial,
-    GainMap,
-    MapPolynomial,
-    MapTable,
-    TrimBounds,
-    UnknownOpcode,
-    WarpRectilinear,
-)
 from apochromat.light.raw_frame import Box, Levels
 
 HEIGHT, WIDTH = 50, 67
@@ -58,7 +47,7 @@ def bilinear(opcode, plane=0):
 
 def random_map(area, seed, shape=(5, 6, 1), low=1.0, high=3.0):
     gains = np.random.default_rng(seed).uniform(low, high, shape).astype(np.float32)
-    return GainMap(area=area, spacing=(1 / (shape[0] - 1), 1 / (shape[1] - 1)), origin=(0.0, 0.0), gains=gains)
+    return dng.GainMap(area=area, spacing=(1 / (shape[0] - 1), 1 / (shape[1] - 1)), origin=(0.0, 0.0), gains=gains)
 
 
 STORED_HALF = round(0.5 * 16383) / 16383
@@ -66,8 +55,8 @@ STORED_HALF = round(0.5 * 16383) / 16383
 
 @pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
 def test_one_gain_map_per_position_and_one_over_all(cfa):
-    maps = [random_map(Area(i, j, HEIGHT, WIDTH, row_pitch=2, col_pitch=2), 2 * i + j) for i in (0, 1) for j in (0, 1)]
-    over_all = replace(random_map(Area(0, 0, HEIGHT, WIDTH), 9, (3, 4, 1), 1, 1.2), spacing=(0.4, 0.3), origin=(0.1, -0.05))
+    maps = [random_map(dng.Area(i, j, HEIGHT, WIDTH, row_pitch=2, col_pitch=2), 2 * i + j) for i in (0, 1) for j in (0, 1)]
+    over_all = replace(random_map(dng.Area(0, 0, HEIGHT, WIDTH), 9, (3, 4, 1), 1, 1.2), spacing=(0.4, 0.3), origin=(0.1, -0.05))
     got = run(flat(cfa, *maps, over_all))
     expected = bilinear(over_all) * STORED_HALF
     for i, j in np.ndindex(2, 2):
@@ -80,7 +69,7 @@ def test_one_gain_map_per_position_and_one_over_all(cfa):
 
 
 def test_a_map_over_a_part_leaves_the_rest_alone():
-    opcode = random_map(Area(11, 20, 34, 51), 3)
+    opcode = random_map(dng.Area(11, 20, 34, 51), 3)
     got = active(run(flat("GRBG", opcode)))
     expected = np.full((HEIGHT, WIDTH), STORED_HALF)
     expected[11:34, 20:51] *= bilinear(opcode)[11:34, 20:51]
@@ -89,7 +78,7 @@ def test_a_map_over_a_part_leaves_the_rest_alone():
 
 @pytest.mark.parametrize("pitch", [(3, 1), (4, 4)])
 def test_pitches_that_cut_across_the_mosaic(pitch):
-    opcode = random_map(Area(5, 2, HEIGHT, WIDTH, row_pitch=pitch[0], col_pitch=pitch[1]), 4)
+    opcode = random_map(dng.Area(5, 2, HEIGHT, WIDTH, row_pitch=pitch[0], col_pitch=pitch[1]), 4)
     got = run(flat("BGGR", opcode))
     expected = np.full((HEIGHT, WIDTH), STORED_HALF)
     expected[5 :: pitch[0], 2 :: pitch[1]] *= bilinear(opcode)[5 :: pitch[0], 2 :: pitch[1]]
@@ -98,7 +87,7 @@ def test_pitches_that_cut_across_the_mosaic(pitch):
 
 
 def test_linear_rgb_takes_a_map_per_plane():
-    opcode = random_map(Area(0, 0, HEIGHT, WIDTH, planes=3), 5, (4, 4, 2))
+    opcode = random_map(dng.Area(0, 0, HEIGHT, WIDTH, planes=3), 5, (4, 4, 2))
     samples = np.full((HEIGHT, WIDTH, 3), 30000, np.uint16)
     levels = Levels(np.zeros((1, 1, 3), np.float32), np.full(3, 60000, np.float32))
     got = run(replace(flat("RGGB", opcode), samples=samples, cfa="", levels=levels))
@@ -108,7 +97,7 @@ def test_linear_rgb_takes_a_map_per_plane():
 
 @pytest.mark.parametrize("center", [(0.5, 0.5), (0.42, 0.61)])
 def test_vignette_radial(center):
-    opcode = FixVignetteRadial(coefficients=np.array([0.5, 0.3, -0.1, 0.2, 0.1]), center=center)
+    opcode = dng.FixVignetteRadial(coefficients=np.array([0.5, 0.3, -0.1, 0.2, 0.1]), center=center)
     got = run(flat("GBRG", opcode))
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     cx, cy = center[0] * WIDTH, center[1] * HEIGHT
@@ -137,15 +126,15 @@ def test_product_of_fields_is_refined():
 
 
 def test_value_maps_take_the_clip_level_with_them():
-    square = MapPolynomial(area=Area(0, 0, HEIGHT, WIDTH), coefficients=np.array([0.0, 0.5, 0.5]))
-    halve = MapTable(area=Area(0, 0, 0, 0), table=(np.arange(65536) // 2).astype(np.uint16))
+    square = dng.MapPolynomial(area=dng.Area(0, 0, HEIGHT, WIDTH), coefficients=np.array([0.0, 0.5, 0.5]))
+    halve = dng.MapTable(area=dng.Area(0, 0, 0, 0), table=(np.arange(65536) // 2).astype(np.uint16))
     got = run(flat("GRBG", square, halve))
     np.testing.assert_allclose(got.mosaic, 0.5 * (0.5 * STORED_HALF + 0.5 * STORED_HALF**2), atol=HALF_DN)
     np.testing.assert_allclose(got.saturation, 0.5, atol=HALF_DN)
 
 
 def test_bad_pixels_are_listed_in_active_area_coordinates():
-    frame = flat("BGGR", FixBadPixelsList(phase=3, points=np.array([[7, 9]]), boxes=np.zeros((0, 4), int)))
+    frame = flat("BGGR", dng.FixBadPixelsList(phase=3, points=np.array([[7, 9]]), boxes=np.zeros((0, 4), int)))
     frame.samples[7, 9] = 16383
     np.testing.assert_allclose(active(run(frame)), STORED_HALF, atol=1e-6)
 
@@ -154,9 +143,9 @@ def test_bad_pixels_are_listed_in_active_area_coordinates():
 def test_trim_bounds_keeps_phase_levels_and_gain(box):
     rgb = np.random.default_rng(3).uniform(0, 1, (HEIGHT, WIDTH, 3))
     frame = frame_of(mosaic_of(rgb, "GRBG"), "GRBG")
-    opcode = random_map(Area(0, 0, HEIGHT, WIDTH), 6)
+    opcode = random_map(dng.Area(0, 0, HEIGHT, WIDTH), 6)
     whole = active(run(replace(frame, opcodes2=(opcode,))))
-    got = run(replace(frame, opcodes2=(opcode, TrimBounds(top=box.top, left=box.left, bottom=box.bottom, right=box.right))))
+    got = run(replace(frame, opcodes2=(opcode, dng.TrimBounds(top=box.top, left=box.left, bottom=box.bottom, right=box.right))))
     oy, ox = got.origin
     kept = np.s_[box.top : box.bottom, box.left : box.right]
     np.testing.assert_array_equal(got.mosaic[-oy : -oy + box.height, -ox : -ox + box.width], whole[kept])
@@ -169,9 +158,9 @@ def test_trim_bounds_keeps_phase_levels_and_gain(box):
 @pytest.mark.parametrize(
     "opcode",
     [
-        UnknownOpcode(id=99, data=b""),
-        FixBadPixelsConstant(constant=0, phase=0),
-        WarpRectilinear(coefficients=np.array([[1.0, 0, 0, 0, 0, 0]]), center=(0.5, 0.5)),
+        dng.UnknownOpcode(id=99, data=b""),
+        dng.FixBadPixelsConstant(constant=0, phase=0),
+        dng.WarpRectilinear(coefficients=np.array([[1.0, 0, 0, 0, 0, 0]]), center=(0.5, 0.5)),
     ],
 )
 def test_what_cannot_be_done_is_an_error_unless_optional(opcode):
@@ -181,12 +170,12 @@ def test_what_cannot_be_done_is_an_error_unless_optional(opcode):
 
 
 def test_impossible_opcodes_are_refused():
-    good = random_map(Area(0, 0, HEIGHT, WIDTH), 1)
+    good = random_map(dng.Area(0, 0, HEIGHT, WIDTH), 1)
     for bad in (
         replace(good, gains=np.full((2, 2, 1), np.nan, np.float32)),
         replace(good, spacing=(0.0, 0.1)),
-        replace(good, area=Area(-1, 0, 9, 9)),
-        TrimBounds(top=0, left=0, bottom=HEIGHT + 1, right=9),
+        replace(good, area=dng.Area(-1, 0, 9, 9)),
+        dng.TrimBounds(top=0, left=0, bottom=HEIGHT + 1, right=9),
     ):
         with pytest.raises(ValueError, match="expected"):
             run(flat("RGGB", bad))
