@@ -3,7 +3,7 @@
 Algorithm: see develop/bad_pixels.py. A pixel is judged by its eight neighbours of the same colour at distance two and by whether the
 four direct neighbours, of other colours, rise with it as they do under the image of a real point. Decisions are ramps, not
 switches. Schedule: parallel strips, vectors along x; all reads come from the input, so nothing is stored in between.
-Measured, one thread, 12 MP (Xeon): 2.7 ms/MP.
+Cost: docs/performance.md.
 """
 
 import gain_lines
