@@ -48,7 +48,7 @@ def test_closed_streams_cost_nothing(raw, tmp_path, closed):
     assert not process.stdout
 
 
-@pytest.mark.parametrize("verb", ["develop a.dng", "develop a.dng --json", "info a.dng", "info a.dng --json", "stages"])
+@pytest.mark.parametrize("verb", ["develop a.dng", "develop a.dng --json", "info a.dng", "info a.dng --json", "stages", "--version"])
 def test_full_stdout(raw, tmp_path, verb):
     process = in_shell(f'"$@" {verb} -q >/dev/full' if verb.startswith("develop") else f'"$@" {verb} >/dev/full', tmp_path)
     assert process.returncode == 1

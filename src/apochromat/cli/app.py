@@ -28,7 +28,7 @@ for verb in (develop.develop, info.info, stages.stages):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"apochromat {__version__}")
+        output.say(f"apochromat {__version__}")
         raise typer.Exit
 
 
