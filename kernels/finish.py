@@ -1,9 +1,10 @@
 """The finishing group: camera RGB -> one resampling -> colour -> fringes -> sharpening -> tone -> gamut -> output codes.
 
 Algorithm: each stage is a builder in its own file that takes the generator (for its inputs) and an image, a Func (x, y) -> (r, g, b),
-and returns an image. Schedule: tiles that stay in the second-level cache, in parallel; the Funcs that a builder put into `g.rows`
-are computed once a tile, everything else is inlined. (Rows in a sliding window were tried: with several readers Halide does not fold
-them and computes them again and again.) Every stage is an exact identity at its off values, so one kernel serves every tap.
+and returns an image. Schedule: tiles that stay in the second-level cache, in parallel; the Funcs that a builder put into `g.per_tile`
+are computed once a tile, those in `g.per_line` once a line of it, everything else is inlined. (Rows in a sliding window were tried:
+with several readers Halide does not fold them and computes them again and again.)
+Every stage is an exact identity at its off values, so one kernel serves every tap.
 """
 
 import encode
@@ -27,7 +28,7 @@ class Finish(resample.Inputs, fringes.Inputs, sharpen.Inputs, tone.Inputs, gamut
     top = hl.InputScalar(hl.Int(32))
 
     def finish(g, quantise):
-        g.rows = []  # Funcs to be computed once a tile
+        g.per_tile, g.per_line = [], []  # Funcs to be computed once a tile, once a line of it
         image = resample.build(g, g.rgb)
         image = matrix(image, g.camera_to_working)
         image = fringes.build(g, image)
@@ -51,5 +52,7 @@ class Finish(resample.Inputs, fringes.Inputs, sharpen.Inputs, tone.Inputs, gamut
         g.output.bound(c, 0, 3).tile(x, y, xo, yo, xi, yi, *size, hl.TailStrategy.ShiftInwards)
         g.output.split(xi, xi, xv, n).reorder(c, xv, xi, yi, xo, yo).unroll(c).parallel(yo).vectorize(xv).never_partition_all()
         g.codes.compute_at(g.output, xi).vectorize(x, n)  # once for the three channels
-        for f in g.rows:
+        for f in g.per_tile:
             f.compute_at(g.output, xo).vectorize(f.args()[0], n).never_partition_all()
+        for f in g.per_line:
+            f.compute_at(g.output, yi).vectorize(f.args()[0], n)

@@ -23,29 +23,33 @@ class Inputs:
 
 
 def distance(g, lightness, chroma):
-    """Distance from grey: 0 on the axis, 1 where the first output channel reaches 0 or 1."""
+    """Distance from grey: 0 on the axis, 1 where the first output channel reaches 0 or 1.
+
+    On its way from grey a channel that falls meets 0 before anything else, one that rises meets 1: one root a channel.
+    """
     rows = [[g.gamut_cones_to_output[j, i] for j in range(3)] for i in range(3)]
-    room = hl.max(1.0 - lightness * lightness, TINY)
-    lower, upper = hl.f32(0.0), hl.f32(0.0)
+    lightness, room = hl.max(lightness, TINY), hl.max(1.0 - lightness * lightness, TINY)
+    far = hl.f32(0.0)
     for p, q in zip(opponent.times(rows, chroma), opponent.times(rows, [c * c for c in chroma]), strict=True):
-        lower = hl.max(lower, hl.sqrt(hl.max(p * p - q, 0.0)) - p)
-        lifted = p * lightness
-        upper = hl.max(upper, hl.sqrt(hl.max(lifted * lifted + room * q, 0.0)) + lifted)
-    return hl.max(lower / hl.max(lightness, TINY), upper / room)
+        falls = p < 0.0
+        step = p * hl.select(falls, -1.0, lightness)
+        root = hl.sqrt(hl.max(step * step + hl.select(falls, -1.0, room) * q, 0.0))
+        far = hl.max(far, (step + root) * hl.select(falls, room, lightness))
+    return far / (lightness * room)
 
 
 def build(g, image):
-    rgb = channels(image, x, y)
-    lightness, chroma = opponent.split(rgb)
+    rgb, roots = channels(image, x, y), [image[x, y][i] for i in (3, 4, 5)]
+    lightness, chroma = opponent.split(roots)
     far = distance(g, lightness, chroma)
     knee = hl.min(g.gamut_knee, NEAREST)
-    t = (far - knee) / (1.0 - knee)
-    near = hl.select(t > 0.0, 1.0 - (1.0 - knee) / (1.0 + t + t * t), far)
-    scale = hl.select(lightness < 1.0, near / hl.max(far, TINY), 0.0)
-    mapped = opponent.join(lightness, [c * scale for c in chroma])
-    # Smaller cone responses than light gives: such a colour is replaced even where what is left of it lies inside.
-    cones, least = opponent.responses(rgb)
-    beyond = (g.gamut_on != 0) & ((t > 0.0) | (hl.min(*cones) < least))
+    t = (far - knee) * (1.0 / (1.0 - knee))
+    whole = 1.0 + t + t * t
+    scale = hl.select(t > 0.0, (whole - (1.0 - knee)) / (whole * hl.max(far, TINY)), 1.0)
+    mapped = opponent.light(opponent.join(lightness, [c * hl.select(lightness < 1.0, scale, 0.0) for c in chroma]))
+    # No light, or smaller cone responses than light gives: such a colour is replaced even where what is left of it lies inside.
+    beyond = (g.gamut_on != 0) & ((t > 0.0) | (hl.min(*roots) <= opponent.least(roots)))
     out = hl.Func("mapped")
     out[x, y] = tuple(hl.select(beyond, m, v) for m, v in zip(mapped, rgb, strict=True))
+    g.per_line.append(out)  # one chain of roots and divisions from tone to codes would be too long to overlap with the next pixels'
     return out

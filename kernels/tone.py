@@ -27,7 +27,10 @@ class Inputs:
 
 
 def curve(g, lightness):
-    """(value, slope) of the tone curve at a lightness, both roots of linear light; constant above `tone_white`."""
+    """(value of the tone curve at a lightness, value over lightness, slope), roots of linear light; constant above `tone_white`.
+
+    The curve's denominator and the ratio's share one division.
+    """
     upper = lightness > GREY
     rise = hl.select(upper, 1.0 - GREY_SHOWN, GREY_SHOWN)
     per_run = hl.select(upper, 1.0 / (g.tone_white - GREY), 1.0 / GREY)
@@ -36,19 +39,24 @@ def curve(g, lightness):
     last = hl.select(upper, g.tone_shoulder, g.tone_contrast)
     t = hl.clamp((lightness - start) * per_run, 0.0, 1.0)
     mean, mixed = rise * per_run, t * (1.0 - t)
-    scale = 1.0 / (mean + (first + last - 2.0 * mean) * mixed)
+    below = mean + (first + last - 2.0 * mean) * mixed
+    lit = hl.max(lightness, TINY)
+    per_both = 1.0 / (below * lit)
+    scale = lit * per_both
     value = hl.select(upper, GREY_SHOWN, 0.0) + rise * (mean * t * t + first * mixed) * scale
     slope = mean * mean * (last * t * t + 2.0 * mean * mixed + first * (1.0 - t) * (1.0 - t)) * scale * scale
-    return value, slope
+    return value, value * below * per_both, slope
 
 
 def build(g, image):
+    """Image (x, y) -> (r, g, b) and the roots of its cone responses, which gamut mapping works on."""
     exposed = [v * g.exposure_gain for v in channels(image, x, y)]
-    lightness, chroma = opponent.split(exposed)
-    value, slope = curve(g, lightness)
-    ratio = value / hl.max(lightness, TINY)
+    roots = opponent.roots(exposed)
+    lightness, chroma = opponent.split(roots)
+    value, ratio, slope = curve(g, lightness)
     factor = ratio + g.tone_richness * (slope - ratio)
     toned = opponent.join(value, [c * factor for c in chroma])
     out = hl.Func("toned")
-    out[x, y] = tuple(hl.select(g.tone_on != 0, t, v) for t, v in zip(toned, exposed, strict=True))
+    pairs = zip((*opponent.light(toned), *toned), (*exposed, *roots), strict=True)
+    out[x, y] = tuple(hl.select(g.tone_on != 0, new, old) for new, old in pairs)
     return out

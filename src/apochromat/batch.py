@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from apochromat import chain, recipe
 from apochromat.explain import Explanation
 from apochromat.native import KernelError
+from apochromat.native.pages import keep_pages
 from apochromat.picture import PictureError, format_of, write
 from apochromat.picture.files import refuse_existing
 from apochromat.picture.xmp import recipe_hash
@@ -196,6 +197,7 @@ def _ending(exitcode: int | None) -> str:
 def _serve(connection: Connection, threads: int) -> None:
     """The worker's life: tasks in, outcomes out, until the parent hangs up or ends it."""
     os.environ["HL_NUM_THREADS"] = str(threads)
+    keep_pages()
     signal.signal(signal.SIGTERM, _stop)
     with suppress(EOFError, ConnectionError):
         while True:

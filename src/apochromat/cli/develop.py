@@ -42,7 +42,9 @@ def develop(
     Edits are read from IMG_1.dng.toml beside a file, then --recipe, then --set; later ones win.
     """
     from apochromat import batch
+    from apochromat.native.pages import keep_pages
 
+    keep_pages()
     options = _options(settings, recipes, until, rendering, space, quality, depth, overwrite)
     tasks = _tasks(files, output, explain, options)
     if output.endswith(os.sep):

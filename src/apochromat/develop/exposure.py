@@ -45,7 +45,8 @@ def scene_luminance(development: Development) -> np.ndarray:
     assert development.rgb is not None, "exposure runs after demosaic"
     matrix = development.finish.get("camera_to_working", np.eye(3))
     weights = (rgb_to_xyz("rec2020")[1] @ matrix).astype(np.float32)
-    sparse = np.tensordot(weights, development.rgb[:, ::_STEP, ::_STEP], 1)
+    # Channel by channel: a matrix product would wake the linear algebra library's threads, which then spin for a while.
+    sparse = sum(weight * plane for weight, plane in zip(weights, development.rgb[:, ::_STEP, ::_STEP], strict=True))
     n = _BLOCK // _STEP
     h, w = (max(size // n, 1) for size in sparse.shape)
     blocks = sparse[: h * n, : w * n]
