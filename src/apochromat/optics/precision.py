@@ -1,0 +1,59 @@
+"""Float64 for optics, switched on where it is needed and nowhere else, and compiled code kept from one process to the next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, overload
+
+import jax
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@contextmanager
+def _scope() -> Iterator[None]:
+    _keep_compiled()
+    with jax.enable_x64(True):
+        yield
+
+
+@overload
+def float64() -> Any: ...
+@overload
+def float64(function: Callable[P, R]) -> Callable[P, R]: ...
+
+
+def float64(function: Callable[P, R] | None = None) -> Any:
+    """JAX in float64: `with float64():` for a block, `@float64` for a function. JAX's global flag stays as it is."""
+    if function is None:
+        return _scope()
+
+    @wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with _scope():
+            return function(*args, **kwargs)
+
+    return inside
+
+
+def _keep_compiled() -> None:
+    """Keep compiled code in the user's cache folder, unless the user has chosen a folder or has none."""
+    if jax.config.values.get("jax_compilation_cache_dir") is None and (folder := _cache_folder()):
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def _cache_folder() -> str:
+    """A folder of ours that can be written, or none."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = Path(base) / "apochromat" / "xla"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return ""
+    return str(folder)

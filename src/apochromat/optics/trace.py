@@ -1,0 +1,229 @@
+"""Sequential ray trace: a scan over the surfaces, each intersection differentiated implicitly.
+
+Newton's iteration runs on stopped gradients; one differentiable step at its end is zero in value and carries the implicit function's
+derivative, so that values and gradients are exact and no iteration is recorded. A ray that fails is flagged, and replaced before the
+step that would fail by one along the axis: nothing that is not finite enters a value or a gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from apochromat.optics.lens import TERMS, Lens
+
+OK, MISSED, TOTAL_REFLECTION, CLIPPED, UNCONVERGED = range(5)
+RESIDUAL = 1e-10  # mm: a larger one is flagged
+SETTLED = 1e-13  # mm: Newton's iteration ends
+STEPS = 16  # of it, at most
+FAR = 1e5  # mm beside the axis: what starts or goes there has missed
+CURVED = 1e-9  # least square of the cosine that a conic's root may have
+
+
+class Ray(NamedTuple):
+    """Position (mm) in the frame of the next surface, and direction cosines; arrays of one shape."""
+
+    x: Any
+    y: Any
+    z: Any
+    L: Any
+    M: Any
+    N: Any
+
+
+class Traced(NamedTuple):
+    """Rays on the image plane (x, y mm), direction cosines, optical path from the start (mm), flag, and the surface that set it."""
+
+    x: Any
+    y: Any
+    L: Any
+    M: Any
+    N: Any
+    opl: Any
+    status: Any  # int8: OK, MISSED, TOTAL_REFLECTION, CLIPPED, UNCONVERGED
+    surface: Any  # int8: index of the surface at which the ray first failed, -1 for none
+
+
+class _Surface(NamedTuple):
+    """One surface as the scan sees it: scalars, but for the polynomial and the rotation."""
+
+    curvature: Any
+    conic: Any
+    even: Any
+    semi2: Any
+    inner2: Any
+    before: Any
+    after: Any
+    mirror: Any
+    thickness: Any
+    rotation: Any
+    decenter: Any
+    number: Any
+
+
+def trace(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True, last: int | None = None) -> Traced:
+    """Trace rays of any shape from the frame of surface 0 to the image plane, or into the frame of surface `last`.
+
+    index: (S + 1,) as `Lens.index` gives it. apertures: flag rays beyond a clear radius. Raises nothing: every ray has a flag.
+    """
+    start = (ray, jnp.zeros_like(ray.x), jnp.zeros(jnp.shape(ray.x), jnp.int8), jnp.full(jnp.shape(ray.x), -1, jnp.int8))
+
+    def step(state: Any, surface: _Surface) -> tuple[Any, None]:
+        return _through(state, surface, lens.info.is_perturbed, apertures), None
+
+    (ray, opl, status, failed), _ = lax.scan(step, start, _surfaces(lens, index, config, last))
+    medium = index[-1] if last is None else index[last]
+    x, y, t = _to_plane(ray)
+    return Traced(x, y, ray.L, ray.M, ray.N, opl + medium * t, status, failed)
+
+
+def trace_points(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True) -> tuple[Any, Any]:
+    """Points (S + 1, ..., 3) where rays meet each surface and the image, each in its own frame, and the flags (...)."""
+    start = (ray, jnp.zeros_like(ray.x), jnp.zeros(jnp.shape(ray.x), jnp.int8), jnp.full(jnp.shape(ray.x), -1, jnp.int8))
+
+    def step(state: Any, surface: _Surface) -> tuple[Any, Any]:
+        state = _through(state, surface, lens.info.is_perturbed, apertures)
+        after = state[0]
+        return state, jnp.stack([after.x, after.y, after.z + surface.thickness], -1)
+
+    (ray, _, status, _), points = lax.scan(step, start, _surfaces(lens, index, config, None))
+    x, y, _ = _to_plane(ray)
+    return jnp.concatenate([points, jnp.stack([x, y, jnp.zeros_like(x)], -1)[None]]), status
+
+
+def _surfaces(lens: Lens, index: Any, config: Any, last: int | None) -> _Surface:
+    """The lens's first surfaces, stacked for the scan."""
+    mirror = jnp.array([s.kind == "mirror" for s in lens.info.surfaces])
+    stacked = _Surface(
+        curvature=jnp.asarray(lens.curvature),
+        conic=jnp.asarray(lens.conic),
+        even=jnp.asarray(lens.even),
+        semi2=jnp.asarray(lens.semi_diameter) ** 2,
+        inner2=jnp.asarray(lens.inner_radius) ** 2,
+        before=index[:-1],
+        after=index[1:],
+        mirror=mirror,
+        thickness=jnp.asarray(lens.thickness)[config],
+        rotation=_rotations(jnp.asarray(lens.tilt)),
+        decenter=jnp.asarray(lens.decenter),
+        number=jnp.arange(len(mirror), dtype=jnp.int8),
+    )
+    return jax.tree.map(lambda leaf: leaf[:last], stacked)
+
+
+def _rotations(tilt: Any) -> Any:
+    """Matrices (S, 3, 3) from a surface's mount to the surface turned about x, then y."""
+    (a, b), zero = tilt.T, jnp.zeros(len(tilt))
+    one = zero + 1
+    about_x = jnp.array([[one, zero, zero], [zero, jnp.cos(a), jnp.sin(a)], [zero, -jnp.sin(a), jnp.cos(a)]])
+    about_y = jnp.array([[jnp.cos(b), zero, -jnp.sin(b)], [zero, one, zero], [jnp.sin(b), zero, jnp.cos(b)]])
+    return jnp.einsum("ijs,jks->sik", about_y, about_x)
+
+
+def sag(r2: Any, curvature: Any, conic: Any, even: Any) -> tuple[Any, Any]:
+    """Height (mm) of an even asphere at squared radius r2 (mm^2), and its derivative with respect to r2."""
+    root = jnp.sqrt(jnp.maximum(1 - (1 + conic) * curvature**2 * r2, CURVED))
+    height, slope = jnp.zeros_like(r2), jnp.zeros_like(r2)
+    for j in range(TERMS - 1, -1, -1):
+        slope = slope * r2 + (j + 1) * even[j]
+        height = (height + even[j]) * r2
+    return curvature * r2 / (1 + root) + height, curvature / (2 * root) + slope
+
+
+def _miss(t: Any, ray: Ray, s: _Surface) -> tuple[Any, Any]:
+    """Distance by which the ray misses the surface after path t, and its derivative in t."""
+    x, y, z = ray.x + t * ray.L, ray.y + t * ray.M, ray.z + t * ray.N
+    height, slope = sag(x * x + y * y, s.curvature, s.conic, s.even)
+    return z - height, ray.N - 2 * slope * (x * ray.L + y * ray.M)
+
+
+def _intersect(ray: Ray, s: _Surface) -> tuple[Any, Any]:
+    """Path to the surface by Newton's iteration, without a gradient, and the residual."""
+    start = -ray.z / ray.N
+
+    def unsettled(state: Any) -> Any:
+        return (state[1] > SETTLED) & (state[2] < STEPS)
+
+    def newton(state: Any) -> Any:
+        f, df = _miss(state[0], ray, s)
+        move = f / jnp.where(jnp.abs(df) < 1e-3, jnp.where(df < 0, -1e-3, 1e-3), df)
+        return state[0] - move, jnp.max(jnp.abs(move)), state[2] + 1
+
+    t, _, _ = lax.while_loop(unsettled, newton, (start, jnp.asarray(1.0), 0))
+    return t, jnp.abs(_miss(t, ray, s)[0])
+
+
+def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool) -> Any:
+    """Carry rays to surface s, through it, and into the next surface's frame."""
+    ray, opl, status, failed = state
+    if is_perturbed:
+        ray = _turned(ray._replace(x=ray.x - s.decenter[0], y=ray.y - s.decenter[1]), s.rotation)
+    fixed, fixed_s = lax.stop_gradient((ray, s))
+    t, flag = _judged(fixed, fixed_s, apertures)
+    status, failed = jnp.where(status == OK, flag, status), jnp.where((status == OK) & (flag != OK), s.number, failed)
+    lost = (flag == MISSED) | (flag == TOTAL_REFLECTION) | (flag == UNCONVERGED)
+    ray, t = _along_axis(ray, lost), jnp.where(lost, 0.0, t)
+
+    f, df = _miss(t, ray, s)
+    t = t - f / df  # zero in value, and the implicit function's derivative
+    x, y, z = ray.x + t * ray.L, ray.y + t * ray.M, ray.z + t * ray.N
+    nx, ny, nz = _normal(x, y, s)
+    cos_in = nx * ray.L + ny * ray.M + nz * ray.N
+    ratio = s.before / s.after
+    cos_out = jnp.where(s.mirror, -cos_in, jnp.sign(cos_in) * jnp.sqrt(1 - ratio**2 * (1 - cos_in**2)))
+    k, bend = cos_out - jnp.where(s.mirror, 1.0, ratio) * cos_in, jnp.where(s.mirror, 1.0, ratio)
+    after = Ray(x, y, z, bend * ray.L + k * nx, bend * ray.M + k * ny, bend * ray.N + k * nz)
+    if is_perturbed:
+        after = _turned(after, s.rotation.T)
+        after = after._replace(x=after.x + s.decenter[0], y=after.y + s.decenter[1])
+    return after._replace(z=after.z - s.thickness), opl + s.before * t, status, failed
+
+
+def _judged(ray: Ray, s: _Surface, apertures: bool) -> tuple[Any, Any]:
+    """Path to the surface and the flag it gives each ray."""
+    start = -ray.z / ray.N
+    far = ~((ray.x + start * ray.L) ** 2 + (ray.y + start * ray.M) ** 2 < FAR**2)
+    ray = _along_axis(ray, far)
+    t, residual = _intersect(ray, s)
+    x, y = ray.x + t * ray.L, ray.y + t * ray.M
+    r2 = x * x + y * y
+    nx, ny, nz = _normal(x, y, s)
+    cos_in = nx * ray.L + ny * ray.M + nz * ray.N
+    reflected = ~s.mirror & (1 - (s.before / s.after) ** 2 * (1 - cos_in**2) <= CURVED)
+    missed = (1 - (1 + s.conic) * s.curvature**2 * r2 <= CURVED) | far
+    unconverged = ~(residual <= RESIDUAL)  # so that a residual that is not a number counts
+    clipped = apertures & ((r2 > s.semi2) | (r2 < s.inner2))
+    flag = jnp.where(clipped, CLIPPED, OK)
+    for condition, value in ((reflected, TOTAL_REFLECTION), (unconverged, UNCONVERGED), (missed, MISSED)):
+        flag = jnp.where(condition, value, flag)
+    return t, flag.astype(jnp.int8)
+
+
+def _normal(x: Any, y: Any, s: _Surface) -> tuple[Any, Any, Any]:
+    """Unit normal of the surface above (x, y), towards +z."""
+    r2 = x * x + y * y
+    _, slope = sag(r2, s.curvature, s.conic, s.even)
+    nz = lax.rsqrt(4 * slope**2 * r2 + 1)
+    return -2 * slope * x * nz, -2 * slope * y * nz, nz
+
+
+def _along_axis(ray: Ray, lost: Any) -> Ray:
+    """Rays, those lost replaced by one through the vertex, along the axis."""
+    zero, onward = jnp.zeros_like(ray.N), jnp.where(ray.N < 0, -1.0, 1.0)
+    return Ray(*(jnp.where(lost, axis, v) for v, axis in zip(ray, (zero, zero, zero, zero, zero, onward), strict=True)))
+
+
+def _turned(ray: Ray, rotation: Any) -> Ray:
+    """The ray in a frame turned by a rotation (3, 3) about the vertex."""
+    position = [sum(row[j] * v for j, v in enumerate(ray[:3])) for row in rotation]
+    direction = [sum(row[j] * v for j, v in enumerate(ray[3:])) for row in rotation]
+    return Ray(*position, *direction)
+
+
+def _to_plane(ray: Ray) -> tuple[Any, Any, Any]:
+    """x, y and path where the ray meets z = 0."""
+    t = -ray.z / ray.N
+    return ray.x + t * ray.L, ray.y + t * ray.M, t
