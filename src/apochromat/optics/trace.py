@@ -1,8 +1,8 @@
 """Sequential ray trace: a scan over the surfaces, each intersection differentiated implicitly.
 
 Newton's iteration runs on stopped gradients; one differentiable step at its end is zero in value and carries the implicit function's
-derivative, so that values and gradients are exact and no iteration is recorded. A ray that fails is flagged, and replaced before the
-step that would fail by one along the axis: nothing that is not finite enters a value or a gradient.
+derivative, so that values and gradients are exact and no iteration is recorded. A ray that fails is flagged and goes on along the axis;
+square roots and divisions are kept from what would make them infinite, so that nothing that is not finite enters a value or a gradient.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from apochromat.optics.lens import TERMS, Lens
 
 OK, MISSED, TOTAL_REFLECTION, CLIPPED, UNCONVERGED = range(5)
 RESIDUAL = 1e-10  # mm: a larger one is flagged
-SETTLED = 1e-13  # mm: Newton's iteration ends
+SETTLED = 1e-6  # mm: Newton's iteration ends, its error being the square of its last step
 STEPS = 16  # of it, at most
 FAR = 1e5  # mm beside the axis: what starts or goes there has missed
+GRAZING = 1e-3  # least cosine between ray and surface
 CURVED = 1e-9  # least square of the cosine that a conic's root may have
 
 
@@ -134,26 +135,27 @@ def sag(r2: Any, curvature: Any, conic: Any, even: Any) -> tuple[Any, Any]:
 
 
 def _miss(t: Any, ray: Ray, s: _Surface) -> tuple[Any, Any]:
-    """Distance by which the ray misses the surface after path t, and its derivative in t."""
+    """Distance by which the ray misses the surface after path t, and its derivative in t, never near zero."""
     x, y, z = ray.x + t * ray.L, ray.y + t * ray.M, ray.z + t * ray.N
     height, slope = sag(x * x + y * y, s.curvature, s.conic, s.even)
-    return z - height, ray.N - 2 * slope * (x * ray.L + y * ray.M)
+    df = ray.N - 2 * slope * (x * ray.L + y * ray.M)
+    return z - height, jnp.where(jnp.abs(df) < GRAZING, jnp.where(df < 0, -GRAZING, GRAZING), df)
 
 
-def _intersect(ray: Ray, s: _Surface) -> tuple[Any, Any]:
-    """Path to the surface by Newton's iteration, without a gradient, and the residual."""
+def _intersect(ray: Ray, s: _Surface) -> Any:
+    """Path to the surface by Newton's iteration, all rays until the last has settled."""
     start = -ray.z / ray.N
 
     def unsettled(state: Any) -> Any:
-        return (state[1] > SETTLED) & (state[2] < STEPS)
+        t, before, step = state
+        return (jnp.max(jnp.abs(t - before)) > SETTLED) & (step < STEPS)
 
     def newton(state: Any) -> Any:
-        f, df = _miss(state[0], ray, s)
-        move = f / jnp.where(jnp.abs(df) < 1e-3, jnp.where(df < 0, -1e-3, 1e-3), df)
-        return state[0] - move, jnp.max(jnp.abs(move)), state[2] + 1
+        t, _, step = state
+        f, df = _miss(t, ray, s)
+        return t - f / df, t, step + 1
 
-    t, _, _ = lax.while_loop(unsettled, newton, (start, jnp.asarray(1.0), 0))
-    return t, jnp.abs(_miss(t, ray, s)[0])
+    return lax.while_loop(unsettled, newton, newton((start, start, 0)))[0]
 
 
 def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool) -> Any:
@@ -161,45 +163,41 @@ def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool) -> An
     ray, opl, status, failed = state
     if is_perturbed:
         ray = _turned(ray._replace(x=ray.x - s.decenter[0], y=ray.y - s.decenter[1]), s.rotation)
-    fixed, fixed_s = lax.stop_gradient((ray, s))
-    t, flag = _judged(fixed, fixed_s, apertures)
-    status, failed = jnp.where(status == OK, flag, status), jnp.where((status == OK) & (flag != OK), s.number, failed)
-    lost = (flag == MISSED) | (flag == TOTAL_REFLECTION) | (flag == UNCONVERGED)
-    ray, t = _along_axis(ray, lost), jnp.where(lost, 0.0, t)
-
+    ray, far = _within_reach(ray)
+    t = lax.stop_gradient(_intersect(*lax.stop_gradient((ray, s))))
     f, df = _miss(t, ray, s)
-    t = t - f / df  # zero in value, and the implicit function's derivative
+    t = t - f / df  # next to nothing in value, and the implicit function's derivative
     x, y, z = ray.x + t * ray.L, ray.y + t * ray.M, ray.z + t * ray.N
-    nx, ny, nz = _normal(x, y, s)
-    cos_in = nx * ray.L + ny * ray.M + nz * ray.N
-    ratio = s.before / s.after
-    cos_out = jnp.where(s.mirror, -cos_in, jnp.sign(cos_in) * jnp.sqrt(1 - ratio**2 * (1 - cos_in**2)))
-    k, bend = cos_out - jnp.where(s.mirror, 1.0, ratio) * cos_in, jnp.where(s.mirror, 1.0, ratio)
-    after = Ray(x, y, z, bend * ray.L + k * nx, bend * ray.M + k * ny, bend * ray.N + k * nz)
-    if is_perturbed:
-        after = _turned(after, s.rotation.T)
-        after = after._replace(x=after.x + s.decenter[0], y=after.y + s.decenter[1])
-    return after._replace(z=after.z - s.thickness), opl + s.before * t, status, failed
-
-
-def _judged(ray: Ray, s: _Surface, apertures: bool) -> tuple[Any, Any]:
-    """Path to the surface and the flag it gives each ray."""
-    start = -ray.z / ray.N
-    far = ~((ray.x + start * ray.L) ** 2 + (ray.y + start * ray.M) ** 2 < FAR**2)
-    ray = _along_axis(ray, far)
-    t, residual = _intersect(ray, s)
-    x, y = ray.x + t * ray.L, ray.y + t * ray.M
     r2 = x * x + y * y
     nx, ny, nz = _normal(x, y, s)
     cos_in = nx * ray.L + ny * ray.M + nz * ray.N
-    reflected = ~s.mirror & (1 - (s.before / s.after) ** 2 * (1 - cos_in**2) <= CURVED)
+    ratio = jnp.where(s.mirror, 1.0, s.before / s.after)
+    cos_out2 = 1 - ratio**2 * (1 - cos_in**2)
+
     missed = (1 - (1 + s.conic) * s.curvature**2 * r2 <= CURVED) | far
-    unconverged = ~(residual <= RESIDUAL)  # so that a residual that is not a number counts
-    clipped = apertures & ((r2 > s.semi2) | (r2 < s.inner2))
-    flag = jnp.where(clipped, CLIPPED, OK)
-    for condition, value in ((reflected, TOTAL_REFLECTION), (unconverged, UNCONVERGED), (missed, MISSED)):
-        flag = jnp.where(condition, value, flag)
-    return t, flag.astype(jnp.int8)
+    reflected = cos_out2 <= CURVED
+    flag = jnp.where(apertures & ((r2 > s.semi2) | (r2 < s.inner2)), CLIPPED, OK)
+    flag = jnp.where(reflected, TOTAL_REFLECTION, flag)
+    flag = jnp.where(~(jnp.abs(f) <= RESIDUAL), UNCONVERGED, flag)  # so that a residual that is not a number counts
+    flag = jnp.where(missed, MISSED, flag).astype(jnp.int8)
+
+    cos_out = jnp.sign(cos_in) * jnp.sqrt(jnp.where(reflected, 1.0, cos_out2))
+    k = jnp.where(s.mirror, -cos_out, cos_out) - ratio * cos_in
+    after = Ray(x, y, z, ratio * ray.L + k * nx, ratio * ray.M + k * ny, ratio * ray.N + k * nz)
+    after = _along_axis(after, (flag != OK) & (flag != CLIPPED))
+    if is_perturbed:
+        after = _turned(after, s.rotation.T)
+        after = after._replace(x=after.x + s.decenter[0], y=after.y + s.decenter[1])
+    first = (status == OK) & (flag != OK)
+    status, failed = jnp.where(first, flag, status), jnp.where(first, s.number, failed)
+    return after._replace(z=after.z - s.thickness), opl + s.before * t, status, failed
+
+
+def _within_reach(ray: Ray) -> tuple[Ray, Any]:
+    """Rays, those that would pass the vertex FAR away put on the axis; and which these are."""
+    t = lax.stop_gradient(-ray.z / ray.N)
+    far = ~((ray.x + t * ray.L) ** 2 + (ray.y + t * ray.M) ** 2 < FAR**2)
+    return _along_axis(ray, far), far
 
 
 def _normal(x: Any, y: Any, s: _Surface) -> tuple[Any, Any, Any]:
