@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from apochromat.optics.errors import LensError
+from apochromat.optics.zmx_glass import medium
 
 NONE = 1e9  # mm: a clear radius so large is none
 KINDS = ("cover", "filter", "fold")  # said by a surface's comment
@@ -45,6 +46,9 @@ def rows(surfaces: list[Any], notes: Any, file: str) -> list[dict[str, Any]]:
             i += 3
         else:
             raise LensError(f"expected coordinate breaks to fold by 45 degrees or to be undone, found surface {s.number}, in {file}.")
+    for before, row in zip([{}, *table], table, strict=False):
+        if row.get("stop") and row["kind"] == "standard" and not (row["curvature"] or "even" in row or "glass" in row or "glass" in before):
+            row["kind"] = "stop"
     return [{**row, "thickness": _numbers(row["thickness"])} for row in table]
 
 
@@ -85,32 +89,12 @@ def _row(s: Any, sign: float, file: str) -> dict[str, Any]:
         row["kind"] = "mirror"
     if s.stop:
         row["stop"] = True
-    row |= {"curvature": sign * s.curvature, "conic": s.conic, "inner_radius": s.inner, **_glass(s, file)}
+    row |= {"curvature": sign * s.curvature, "conic": s.conic, "inner_radius": s.inner, **medium(s, file)}
     if s.type == "EVENASPH" and any(s.parameters.values()):
         row["even"] = tuple(sign * s.parameters.get(i, 0.0) for i in range(1, 9))
     if (clear := s.clear if s.clear is not None else None if s.stop or not s.is_fixed else s.diameter) is not None:
         row["semi_diameter"] = math.inf if clear >= NONE else clear
     return row
-
-
-def _glass(s: Any, file: str) -> dict[str, Any]:
-    """Medium after a surface: a model (`___BLANK`), a catalogue name, or a name with offsets of nd and Vd (mode 4)."""
-    if not s.glass or s.is_mirror:
-        return {}
-    words = [*s.glass, *["0"] * 11]
-    try:
-        nd, vd, dpgf, nd_offset, vd_offset = (float(words[i]) for i in (3, 4, 5, 9, 10))
-    except ValueError:
-        raise LensError(f"expected numbers in GLAS, found {' '.join(s.glass)!r} at surface {s.number}, in {file}.") from None
-    if words[0] == "___BLANK":
-        return {"glass": {"nd": nd, "vd": vd, "dpgf": dpgf}}
-    if words[1] != "4" or not (nd_offset or vd_offset):
-        return {"glass": words[0]}
-    from apochromat.optics.glass import glass
-
-    real = glass(words[0])
-    spread = (real.nd + nd_offset - 1) / (real.vd + vd_offset) / ((real.nd - 1) / real.vd)
-    return {"glass": words[0], "nd_shift": nd_offset, "dispersion_shift": spread - 1}
 
 
 def _numbers(thickness: np.ndarray) -> float | tuple[float, ...]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,75 +17,20 @@ import numpy as np
 from apochromat.optics.errors import LensError
 from apochromat.optics.prescription import MOST_SURFACES, Prescription, checked
 from apochromat.optics.zmx_breaks import rows
+from apochromat.optics.zmx_glass import resolve
+from apochromat.optics.zmx_records import PERIPHERAL, SURFACE, SYSTEM, Notes, Record, Surface, decoded, last, records
 from apochromat.optics.zmx_zoom import configure, solve
 
 UNITS = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0, "M": 1000.0}
 FIELD_KINDS = {0: "angle", 1: "object_height", 2: "paraxial_image_height", 3: "real_image_height"}
 FAR = 1e9  # in lens units: an object at least so far is at infinity
-PERIPHERAL = re.compile(  # records about display, analysis, tolerancing or bookkeeping
-    "VERS|PFIL|LANG|GFAC|RAIM|PUSH|SDMA|ROPD|PICB|POLS|GLRS|GSTD|NSCD|COFN|BLNK|MOFF|HIDE|MIRR|SLAB|FIMP|POPS|GCAT|DMFS|SCOL|"
-    "MEMA|VVAR|VCON|VPAR"
-)
-SYSTEM = re.compile("MODE|NAME|NOTE|UNIT|ENPD|FNUM|OBNA|FLOA|ENVD|FTYP|XFLN|YFLN|FWGN|VDXN|VDYN|VCXN|VCYN|VANN|WAVM|PWAV|MNUM|TOL")
-SURFACE = re.compile("TYPE|COMM|CURV|STOP|PARM|XDAT|DISZ|GLAS|CONI|DIAM|FLAP|CLAP|OBSC|PZUP|TCOM|TOLE|MAZH")
 
-
-@dataclass(frozen=True)
-class Record:
-    """One line: its keyword, the words after it, and where it stands."""
-
-    key: str
-    words: list[str]
-    text: str
-    line: int
-    file: str
-
-    def number(self, i: int, default: float | None = None) -> float:
-        """Word i as a number. Raises LensError where it is none."""
-        if i >= len(self.words) and default is not None:
-            return default
-        word = self.words[i] if i < len(self.words) else ""
-        try:
-            value = float(word)
-        except ValueError:
-            value = math.inf if word.upper() == "INFINITY" else math.nan
-        if math.isnan(value):
-            raise LensError(f"expected a number as word {i + 1} of {self.key}, found {word!r}, in line {self.line} of {self.file}.")
-        return value
-
-
-@dataclass
-class Surface:
-    """One SURF block, in mm."""
-
-    number: int
-    unit: float  # mm in a lens unit
-    type: str = "STANDARD"
-    comment: str = ""
-    stop: bool = False
-    curvature: float = 0.0
-    conic: float = 0.0
-    parameters: dict[int, float] = field(default_factory=dict)  # PARM
-    extra: dict[int, float] = field(default_factory=dict)  # XDAT
-    thickness: Any = 0.0  # mm, then one for each configuration
-    glass: list[str] = field(default_factory=list)
-    diameter: float = 0.0  # half of it: what DIAM says
-    is_fixed: bool = False  # not set by the program from the rays
-    clear: float | None = None
-    inner: float = 0.0
-    solve: Record | None = None  # of the thickness
-    curvature_from: int | None = None
-
-    @property
-    def is_mirror(self) -> bool:
-        """Whether light is reflected."""
-        return bool(self.glass) and self.glass[0].upper() == "MIRROR"
 
 
 def read_zmx(path: str | Path) -> Prescription:
     """A .zmx file as a prescription; its `notes` list what was not followed. Raises LensError, OSError."""
     file = str(path)
-    system, blocks, after = _records(_decoded(Path(path)), file)
+    system, blocks, after = records(decoded(Path(path)), file)
     scale, notes = _unit(system, file), Notes()
     if not 3 <= len(blocks) <= MOST_SURFACES + 2:
         expected = f"an object, 1 to {MOST_SURFACES} surfaces and an image"
@@ -96,78 +39,24 @@ def read_zmx(path: str | Path) -> Prescription:
     _check_ends(surfaces, file)
     zoom = configure(surfaces, system, after, scale, notes, file)
     solve(surfaces, notes, file)
-    document = {
+    resolve(surfaces, last(system, "GCAT"))
+    document: dict[str, Any] = {
         "name": " ".join(r.text for r in system if r.key == "NAME"),
+        "source": " ".join(m[1] for r in system if r.key == "NOTE" and (m := re.match(r"\d+\s+Source: (.*)", r.text))),
         "aperture": _aperture(system, surfaces, scale, zoom, file),
         "fields": _fields(system, scale, notes, file),
         "wavelengths": _wavelengths(system, file),
         "surface": rows(surfaces[1:-1], notes, file),
+        "sensor": {"image_radius_mm": surfaces[-1].diameter} if surfaces[-1].is_fixed and surfaces[-1].diameter > 0 else {},
         "configuration": _configurations(system, surfaces[0], zoom.count),
     }
     _system_notes(system, after, notes, file)
     return checked({**document, "notes": tuple(notes.listed())}, file)
 
 
-class Notes:
-    """What was read but not followed; keywords that are not understood are counted."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.unknown: Counter[str] = Counter()
-
-    def add(self, text: str) -> None:
-        if text not in self.texts:
-            self.texts.append(text)
-
-    def listed(self) -> list[str]:
-        counts = [f"{key} ({count} lines)" if count > 1 else key for key, count in sorted(self.unknown.items())]
-        return self.texts + ([f"not understood and not followed: {', '.join(counts)}"] if counts else [])
-
-
-def _decoded(path: Path) -> str:
-    """The text, by its byte order mark; without one UTF-16 shows by its zeros, else UTF-8 or Latin 1."""
-    data = path.read_bytes()
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
-    if data[1:4:2] == b"\0\0":
-        return data.decode("utf-16-le", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _records(text: str, file: str) -> tuple[list[Record], list[list[Record]], list[Record]]:
-    """Records of the system, those of each surface, and those after the surfaces (merit function, configurations)."""
-    system: list[Record] = []
-    blocks: list[list[Record]] = []
-    after: list[Record] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not (words := line.split()):
-            continue
-        record = Record(words[0].upper(), words[1:], line.strip()[len(words[0]) :].strip(), number, file)
-        if record.key == "SURF":
-            if record.number(0) != len(blocks):
-                raise LensError(f"expected SURF {len(blocks)}, found {line.strip()!r}, in line {number} of {file}.")
-            blocks.append([])
-        elif SYSTEM.fullmatch(record.key):
-            (after if record.key in ("MNUM", "TOL") else system).append(record)
-        elif blocks and not after and (line[0].isspace() or SURFACE.fullmatch(record.key)):
-            blocks[-1].append(record)
-        else:
-            (after if blocks else system).append(record)
-    if not any(r.key in ("MODE", "UNIT", "FTYP") for r in system) and not blocks:
-        raise LensError(f"expected a Zemax lens file, found none of its records, in {file}.")
-    return system, blocks, after
-
-
-def _last(system: list[Record], key: str) -> Record | None:
-    return next((r for r in reversed(system) if r.key == key), None)
-
-
 def _unit(system: list[Record], file: str) -> float:
     """Millimetres in a lens unit."""
-    mode, unit = _last(system, "MODE"), _last(system, "UNIT")
+    mode, unit = last(system, "MODE"), last(system, "UNIT")
     if mode and mode.words[:1] != ["SEQ"]:
         raise LensError(f"expected a sequential lens (MODE SEQ), found MODE {mode.text}, in {file}.")
     if unit and unit.words[:1] and unit.words[0].upper() not in UNITS:
@@ -287,7 +176,7 @@ def _aperture(system: list[Record], surfaces: list[Surface], scale: float, zoom:
 
 def _fields(system: list[Record], scale: float, notes: Notes, file: str) -> dict[str, Any]:
     """Field points, as many as FTYP says, with their vignetting factors."""
-    kind = _last(system, "FTYP")
+    kind = last(system, "FTYP")
     count = int(kind.number(2, 0.0)) if kind else 0
     if kind is None or count < 1:
         raise LensError(f"expected at least one field (FTYP), found none, in {file}.")
@@ -309,13 +198,13 @@ def _fields(system: list[Record], scale: float, notes: Notes, file: str) -> dict
 
 
 def _column(system: list[Record], key: str, count: int, default: float) -> list[float]:
-    r = _last(system, key)
+    r = last(system, key)
     return [r.number(i, default) if r else default for i in range(count)]
 
 
 def _wavelengths(system: list[Record], file: str) -> dict[str, Any]:
     """Wavelengths, as many as FTYP says: the rows of WAVM after them are padding."""
-    kind, primary = _last(system, "FTYP"), _last(system, "PWAV")
+    kind, primary = last(system, "FTYP"), last(system, "PWAV")
     slots = {int(r.number(0)): (r.number(1) * 1000, r.number(2, 1.0)) for r in system if r.key == "WAVM"}
     count = int(kind.number(3, len(slots))) if kind else 0
     used = [slots[i] for i in range(1, count + 1) if i in slots]
@@ -343,7 +232,7 @@ def _configurations(system: list[Record], surface: Surface, count: int) -> list[
 def _system_notes(system: list[Record], after: list[Record], notes: Notes, file: str) -> None:
     """The author's own notes, the environment, and what was left aside."""
     for r in system:
-        if r.key == "NOTE" and not re.match(r"\d+\s+Configuration \d+:", r.text):
+        if r.key == "NOTE" and not re.match(r"\d+\s+(Configuration \d+|Source):", r.text):
             notes.add(re.sub(r"^\d+\s*", "", r.text))
         if r.key == "ENVD" and (r.number(0), r.number(1, 1.0)) != (20.0, 1.0):
             notes.add(f"temperature {r.number(0):g} °C and pressure {r.number(1, 1.0):g} atm are not followed (20 °C, 1 atm)")

@@ -1,0 +1,53 @@
+"""The GLAS records of a Zemax lens file: model glass, catalogue glass of the makers that the file names, offsets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apochromat.optics.build import catalogue_name
+from apochromat.optics.errors import LensError
+from apochromat.optics.glass import Glass, UnknownGlass, glass
+
+UNSET = (1.5, 40.0)  # nd and Vd that the program writes where it has not filled them in
+
+
+def resolve(surfaces: list[Any], catalogues: Any) -> None:
+    """Give each glass the name that our catalogue has for it, from the makers in GCAT; where two share it, the nearer nd decides.
+
+    A glass that is not found keeps its name, for `build` to name near ones.
+    """
+    makers = [word.split("_")[0] for word in catalogues.words] if catalogues is not None else []
+    for s in surfaces:
+        if s.glass and not s.is_mirror and s.glass[0] != "___BLANK" and (found := _candidates(s.glass[0], makers)):
+            stated = tuple(float(w) for w in s.glass[3:5]) if len(s.glass) > 4 else UNSET
+            best = found[0] if stated == UNSET or not stated[0] else min(found, key=lambda g: abs(g.nd - stated[0]))
+            s.glass = [catalogue_name(best.name, best.maker), *s.glass[1:]]
+
+
+def _candidates(name: str, makers: list[str]) -> list[Glass]:
+    """Glasses of that name by the makers, or by any where none of them has it."""
+    found = []
+    for maker in [*makers, None]:
+        try:
+            found.append(glass(name, maker))
+        except UnknownGlass:
+            continue
+    return found[:-1] if len(found) > 1 else found
+
+
+def medium(s: Any, file: str) -> dict[str, Any]:
+    """Medium after a surface: a model (`___BLANK`), a catalogue name, or a name with offsets of nd and Vd (mode 4)."""
+    if not s.glass or s.is_mirror:
+        return {}
+    words = [*s.glass, *["0"] * 11]
+    try:
+        nd, vd, dpgf, nd_offset, vd_offset = (float(words[i]) for i in (3, 4, 5, 9, 10))
+    except ValueError:
+        raise LensError(f"expected numbers in GLAS, found {' '.join(s.glass)!r} at surface {s.number}, in {file}.") from None
+    if words[0] == "___BLANK":
+        return {"glass": {"nd": nd, "vd": vd, "dpgf": dpgf}}
+    if words[1] != "4" or not (nd_offset or vd_offset):
+        return {"glass": words[0]}
+    real = glass(words[0])
+    spread = (real.nd + nd_offset - 1) / (real.vd + vd_offset) / ((real.nd - 1) / real.vd)
+    return {"glass": words[0], "nd_shift": nd_offset, "dispersion_shift": spread - 1}
