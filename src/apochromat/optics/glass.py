@@ -147,7 +147,7 @@ def nearest(
     table = _table()
     distance = np.hypot(np.hypot((table[0] - nd) * ND_WEIGHT, (table[1] - vd) * VD_WEIGHT), (table[3] - dpgf) * DPGF_WEIGHT)
     rows = _rows()
-    wanted = [bool(r["listed"]) and (r["moulded"] == "1") == moulded and (makers is None or r["maker"] in makers) for r in rows]
+    wanted = [r["listed"] == "1" and (r["moulded"] == "1") == moulded and (makers is None or r["maker"] in makers) for r in rows]
     order = np.argsort(np.where(wanted, distance, np.inf), kind="stable")[: min(k, sum(wanted))]
     return [_glass(int(i)) for i in order]
 
@@ -231,13 +231,7 @@ def _glass(i: int) -> Glass:
 
 
 def _thermal(row: dict[str, str], moulded: bool) -> Thermal:
-    """Schott's constants where published, a published slope for plastics, else the assumed one."""
+    """Schott's constants where published (plastics have the first alone), else the assumed slope."""
     schott = tuple(_number(row.get(c, "")) for c in ("D0", "D1", "D2", "E0", "E1", "Ltk"))
-    slope = row.get("slope_e6", "")
     assumed = ASSUMED_PLASTIC if moulded else ASSUMED_GLASS
-    return Thermal(
-        temperature_c=float(row["temperature_c"]),
-        schott=schott if any(schott) else None,
-        slope_per_k=float(slope) * 1e-6 if slope else assumed,
-        status="published" if any(schott) or slope else "assumed",
-    )
+    return Thermal(float(row["temperature_c"]), schott if any(schott) else None, assumed)

@@ -1,4 +1,4 @@
-"""How an index relative to air changes with temperature: Schott's formula for glass, a constant for plastics."""
+"""How an index relative to air changes with temperature: by Schott's constants where they are published, else by an assumed slope."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 ASSUMED_GLASS, ASSUMED_PLASTIC = (
     3e-6,
     -1.1e-4,
-)  # 1/K, where nothing is published: the middle of the catalogue, and of the plastics that have data
+)  # 1/K, where nothing is published: the median of the glasses and of the plastics that have data
 
 
 def air_index(wavelength_nm: Any, temperature_c: float) -> Any:
@@ -20,18 +20,22 @@ def air_index(wavelength_nm: Any, temperature_c: float) -> Any:
 
 @dataclass(frozen=True)
 class Thermal:
-    """Either Schott's six constants of the absolute index, or one constant slope of the index relative to air."""
+    """Schott's six constants of the absolute index, or where nothing is published an assumed slope of the index relative to air."""
 
     temperature_c: float  # at which the catalogue's index holds
-    schott: tuple[float, ...] | None  # D0, D1, D2, E0, E1, wavelength_TK in µm
-    slope_per_k: float  # used without `schott`
-    status: Literal["published", "assumed"]
+    schott: tuple[float, ...] | None  # D0, D1, D2, E0, E1, resonance in µm; None: not published
+    assumed_per_k: float
+
+    @property
+    def status(self) -> Literal["published", "assumed"]:
+        """Where the change comes from."""
+        return "assumed" if self.schott is None else "published"
 
     def shift(self, index: Any, wavelength_nm: Any, temperature_c: float) -> Any:
         """Change of the index relative to air from the catalogue's temperature to another; TIE-19, integrated."""
         step = temperature_c - self.temperature_c
         if self.schott is None:
-            return self.slope_per_k * step + 0 * index
+            return self.assumed_per_k * step + 0 * index
         d0, d1, d2, e0, e1, resonance = self.schott
         w2 = (wavelength_nm / 1000.0) ** 2
         bracket = d0 + step * (d1 + step * d2) + (e0 + e1 * step) / (w2 - resonance**2)
