@@ -1,7 +1,8 @@
 """Rays that fill the stop: really aimed, for any field, with the aim differentiated implicitly; and quadratures over the pupil.
 
-Newton's iteration in the plane of surface 0, on stopped gradients, first for the chief ray by steps of the field from the axis outwards,
-then for every ray from there; one differentiable step at the end carries the implicit derivative.
+Newton's iteration in the plane of surface 0, on stopped gradients, first for the chief ray as the field grows from the axis outwards, then
+for every ray from there; one differentiable step at the end carries the implicit derivative. Each trace that is written down costs
+seconds of compilation, so values and derivatives come from one.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from apochromat.optics.lens import Lens
 from apochromat.optics.precision import float64
 from apochromat.optics.trace import FAR, Ray, trace
 
-FIELD_STEPS = 6  # from the axis to the field
-CHIEF_STEPS = 6  # of Newton's iteration at each of them
-STEPS = 12  # of it for the rays
+CHIEF_STEPS = 24  # of Newton's iteration, at most, for the chief ray; the field is whole after half of them
+HEIGHT_STEPS = 40  # of it for a chief ray to a given image height
+STEPS = 16  # of it for the other rays
+SETTLED = 1e-9  # of the longest step: the iteration ends
 AIMED = 1e-7  # of the stop's radius: a ray that misses by more has not been aimed
 LONGEST = 0.5  # of the entrance pupil's radius, a step
 
@@ -48,7 +50,7 @@ def field_angles(lens: Lens, config: Any = 0) -> Any:
 
 @jax.jit
 def _bundle(lens: Lens, field: Any, wavelength_nm: Any, pupil: Any, config: Any) -> Ray:
-    return aimed(lens, _tangents(lens, field, config), lens.index(wavelength_nm), pupil, config)
+    return aimed(lens, tangents_of(lens, field, config), lens.index(wavelength_nm), pupil, config)
 
 
 @jax.jit
@@ -58,69 +60,69 @@ def _bundles(lens: Lens, fields: Any, wavelength_nm: Any, pupil: Any, config: An
 
 @jax.jit
 def _angles(lens: Lens, config: Any) -> Any:
-    tangents = jax.vmap(lambda field: _tangents(lens, field, config))(jnp.asarray(lens.fields))
+    tangents = jax.vmap(lambda field: tangents_of(lens, field, config))(jnp.asarray(lens.fields))
     return jnp.degrees(jnp.arctan(tangents))
 
 
 def aimed(lens: Lens, tangents: Any, index: Any, pupil: Any, config: Any) -> Ray:
     """Rays (P,) of a field by its tangents (2,), as `bundle` gives them; inside jit."""
-    index = jnp.asarray(index)
-    front = lax.stop_gradient(matrix(lens, index, config, lens.info.stop))
+    index, pupil = jnp.asarray(index), lax.stop_gradient(pupil)
     radius = jnp.asarray(lens.stop_radius)[config]
-    fixed, fixed_index, fixed_radius = lax.stop_gradient((lens, index, radius))
+    fixed, slopes, fixed_index, fixed_radius = lax.stop_gradient((lens, tangents, index, radius))
+    front = matrix(fixed, fixed_index, config, lens.info.stop)
     entrance, scale = front[0, 1] / front[0, 0], fixed_radius / front[0, 0]
-    slopes = lax.stop_gradient(tangents)
 
-    def outwards(step: Any, offset: Any) -> Any:
-        part = slopes * (step + 1) / FIELD_STEPS
-        start, middle = offset - part * entrance, jnp.zeros((1, 2))
-        return _newton(fixed, part, fixed_index, start, middle, config, fixed_radius, scale, CHIEF_STEPS) + part * entrance
+    def miss(points: Any, part: Any, target: Any) -> Any:
+        return _at_stop(fixed, slopes * part, fixed_index, points - slopes * part * entrance, config) - target
 
-    offset = lax.fori_loop(0, FIELD_STEPS, outwards, jnp.zeros((1, 2)))
-    chief = -slopes * entrance + offset
-    across = jnp.linalg.inv(_jacobian(fixed, slopes, fixed_index, chief, config)[1][0] + 1e-12 * jnp.eye(2))
-    start = chief + fixed_radius * lax.stop_gradient(pupil) @ across.T
-    near = jnp.abs(start - chief).max(1, keepdims=True) < 3 * jnp.abs(scale)
-    start = jnp.where(near, start, chief + scale * lax.stop_gradient(pupil))
-    points = _newton(fixed, slopes, fixed_index, start, lax.stop_gradient(pupil), config, fixed_radius, scale, STEPS)
+    longest = LONGEST * jnp.abs(scale)
+    chief, across = _solved(miss, jnp.zeros((1, 2)), jnp.zeros((1, 2)), longest, CHIEF_STEPS)
+    start = chief + fixed_radius * pupil @ _inverse(across)[0].T
+    start = jnp.where(jnp.abs(start - chief).max(1, keepdims=True) < 3 * jnp.abs(scale), start, chief + scale * pupil)
+    points, jacobian = _solved(miss, start, fixed_radius * pupil, longest, STEPS, whole=True)
 
-    points = lax.stop_gradient(points)
-    at_stop, jacobian = _jacobian(fixed, slopes, fixed_index, points, config)
-    reached = jnp.abs(at_stop - fixed_radius * pupil).max(1, keepdims=True) < AIMED * jnp.maximum(fixed_radius, 1e-3)
-    inverse = lax.stop_gradient(_inverse(jacobian))
+    points, inverse = lax.stop_gradient((points - slopes * entrance, _inverse(jacobian)))
     residual = _at_stop(lens, tangents, index, points, config) - radius * pupil
+    reached = jnp.abs(residual).max(1, keepdims=True) < AIMED * jnp.maximum(fixed_radius, 1e-3)
     points = points - jnp.einsum("pij,pj->pi", inverse, jnp.where(reached, residual, 0.0))
     return _launched(lens, tangents, jnp.where(reached, points, FAR), config)
 
 
-def _newton(lens: Lens, tangents: Any, index: Any, points: Any, pupil: Any, config: Any, radius: Any, scale: Any, steps: int) -> Any:
-    """Points (P, 2) in the plane of surface 0 from which rays reach radius * pupil at the stop."""
+def _solved(miss: Any, start: Any, target: Any, longest: Any, steps: int, *, whole: bool = False) -> tuple[Any, Any]:
+    """Roots (P, k) of `miss(points, part of the field, target)` by Newton's iteration, and its derivative (P, k, k) there.
 
-    def step(_: Any, points: Any) -> Any:
-        at_stop, jacobian = _jacobian(lens, tangents, index, points, config)
-        move = jnp.einsum("pij,pj->pi", _inverse(jacobian), at_stop - radius * pupil)
+    The field grows from the axis to its whole over the first half of the steps, unless it is `whole` from the start. No gradients.
+    """
+
+    def step(state: Any) -> Any:
+        points, _, count, _ = state
+        part = jnp.where(whole, 1.0, jnp.minimum(1.0, (count // 2 + 1) * 4 / steps))
+        value, jacobian = _with_jacobian(lambda p: miss(p, part, target), points)
+        move = jnp.einsum("pij,pj->pi", _inverse(jacobian), value)
         length = jnp.sqrt((move**2).sum(1, keepdims=True)) + 1e-30
-        return points - move * jnp.minimum(1.0, LONGEST * jnp.abs(scale) / length)
+        move = move * jnp.minimum(1.0, longest / length)
+        return points - move, jacobian, count + 1, jnp.max(jnp.abs(move)) + (part < 1)
 
-    return lax.fori_loop(0, steps, step, points)
+    def unsettled(state: Any) -> Any:
+        return (state[2] < steps) & (state[3] > SETTLED * longest)
+
+    size = start.shape[1]
+    begin = (start, jnp.broadcast_to(jnp.eye(size), (*start.shape, size)), 0, jnp.asarray(jnp.inf))
+    points, jacobian, _, _ = lax.while_loop(unsettled, step, begin)
+    return points, jacobian
+
+
+def _with_jacobian(function: Any, points: Any) -> tuple[Any, Any]:
+    """Value (P, k) of a function that acts on each row of points (P, k), and the derivative (P, k, k), in one trace."""
+    basis = jnp.broadcast_to(jnp.eye(points.shape[1])[:, None], (points.shape[1], *points.shape))
+    value, columns = jax.vmap(lambda way: jax.jvp(function, (points,), (way,)), out_axes=(None, 0))(basis)
+    return value, jnp.moveaxis(columns, 0, -1)
 
 
 def _inverse(jacobian: Any) -> Any:
-    """Inverses of (P, 2, 2), those of singular ones finite."""
-    (a, b), (c, d) = jacobian[:, 0].T, jacobian[:, 1].T
-    determinant = a * d - b * c
-    determinant = jnp.where(jnp.abs(determinant) < 1e-9, 1e-9, determinant)
-    return jnp.stack([jnp.stack([d, -b], -1), jnp.stack([-c, a], -1)], 1) / determinant[:, None, None]
-
-
-def _jacobian(lens: Lens, tangents: Any, index: Any, points: Any, config: Any) -> tuple[Any, Any]:
-    """Where rays from points (P, 2) pass the stop (P, 2), and the derivative (P, 2, 2)."""
-
-    def reach(p: Any) -> Any:
-        return _at_stop(lens, tangents, index, p, config)
-
-    columns = [jax.jvp(reach, (points,), (jnp.zeros_like(points).at[:, i].set(1.0),)) for i in (0, 1)]
-    return columns[0][0], jnp.stack([columns[0][1], columns[1][1]], -1)
+    """Inverses of (P, k, k), those of singular ones finite."""
+    singular = jnp.abs(jnp.linalg.det(jacobian))[:, None, None] < 1e-12
+    return jnp.linalg.inv(jnp.where(singular, jnp.eye(jacobian.shape[-1]), jacobian))
 
 
 def _at_stop(lens: Lens, tangents: Any, index: Any, points: Any, config: Any) -> Any:
@@ -136,28 +138,26 @@ def _launched(lens: Lens, tangents: Any, points: Any, config: Any) -> Ray:
     return Ray(points[:, 0], points[:, 1], jnp.zeros_like(n), slopes[:, 0] * n, slopes[:, 1] * n, n)
 
 
-def _tangents(lens: Lens, field: Any, config: Any) -> Any:
-    """Tangents (2,) of a field's angles at the object."""
+def tangents_of(lens: Lens, field: Any, config: Any) -> Any:
+    """Tangents (2,) of a field (2,), as the lens declares fields, at the object; inside jit."""
     if lens.info.field_kind == "angle":
         return jnp.tan(jnp.radians(field))
     index = lens.index(jnp.asarray(lens.info.wavelengths_nm[lens.info.primary]))
-
-    def height(tangents: Any, lens: Lens, index: Any) -> Any:
-        ray = aimed(lens, tangents, index, jnp.zeros((1, 2)), config)
-        end = trace(lens, ray, index, config, apertures=False)
-        return jnp.stack([end.x[0], end.y[0]])
-
     fixed, fixed_index = lax.stop_gradient((lens, index))
-    slope = jax.jacfwd(height)(jnp.zeros(2), fixed, fixed_index)
-    tangents = jnp.linalg.solve(slope, field)
+    whole = matrix(fixed, fixed_index, config)
 
-    def step(_: Any, tangents: Any) -> Any:
-        move = jnp.linalg.solve(jax.jacfwd(height)(tangents, fixed, fixed_index), height(tangents, fixed, fixed_index) - field)
-        return tangents - jnp.clip(move, -0.2, 0.2)
+    def miss(unknown: Any, part: Any, target: Any, lens: Lens = fixed, index: Any = fixed_index) -> Any:
+        """Of a chief ray by its tangents and point (1, 4): where it passes the stop, and how far it lands from the image height."""
+        ray = _launched(lens, unknown[0, :2], unknown[:, 2:], config)
+        end = trace(lens, ray, index, config, apertures=False)
+        stop = _at_stop(lens, unknown[0, :2], index, unknown[:, 2:], config)
+        return jnp.concatenate([jnp.stack([end.x, end.y], -1) - target * part, stop], 1)
 
-    tangents = lax.stop_gradient(lax.fori_loop(0, 12, step, tangents))
-    inverse = lax.stop_gradient(jnp.linalg.inv(jax.jacfwd(height)(tangents, fixed, fixed_index)))
-    return tangents - inverse @ (height(tangents, lens, index) - lax.stop_gradient(field))
+    start = jnp.zeros((1, 4))
+    unknown, jacobian = _solved(miss, start, lax.stop_gradient(field)[None], LONGEST * jnp.abs(1 / whole[1, 0]), HEIGHT_STEPS)
+    unknown, inverse = lax.stop_gradient((unknown, _inverse(jacobian)))
+    moved = miss(unknown, 1.0, field[None], lens, index)
+    return (unknown - jnp.einsum("pij,pj->pi", inverse, moved))[0, :2]
 
 
 def square(count: int) -> tuple[np.ndarray, np.ndarray]:
