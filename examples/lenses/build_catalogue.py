@@ -31,6 +31,7 @@ MORE = {  # name: maker, file, and nd, Vd (Handbook of Optics, vol. II) where th
     "CAF2": ("MISC", "main/CaF2/Malitson.yml", (1.433849, 94.995854, NOT_PRINTED)),
     "F_SILICA": ("MISC", "main/SiO2/Malitson.yml", (1.458464, 67.821433, NOT_PRINTED)),
 }
+TEMPERATURE_C = {"OHARA": 25, "HOYA": 20, "CDGM": 20, "HIKARI": 23, "SUMITA": 20}  # of the data sheets
 AFTER_MOULDING = r"^M[CP]-|\(M\)$|-25$"  # entries for the index after precision moulding: not glasses to polish
 NORMAL_LINES = {"CDGM": (0.645704, -0.00170318)}  # PgF - dPgF over Vd in CDGM's data sheet, whose PgF are older than the catalogue's dPgF
 THERMAL = ("D0", "D1", "D2", "E0", "E1", "Ltk")
@@ -183,13 +184,17 @@ def refraction_terms(a: list[float]) -> list[float] | None:
 
 
 def hoya_sheet() -> dict[tuple[str, str], Sheet]:
-    """HOYA's spreadsheet, read by its columns."""
+    """HOYA's spreadsheet, read by its columns: coefficients stand as mantissa and power of ten."""
     import opticalglass
     import pandas
 
     table = pandas.read_excel(Path(opticalglass.__file__).parent / "data" / "HOYA.xlsx", header=None)
-    rows = table.iloc[4:, [2, 4, 5, 56]].dropna().itertuples(index=False)
-    return {("HOYA", plain(name)): ((first_number(d), first_number(v), first_number(p)), None) for name, d, v, p in rows}
+    out: dict[tuple[str, str], Sheet] = {}
+    for row in table.iloc[4:].dropna(subset=[2, 4, 5, 56]).itertuples(index=False):
+        terms = [float(x) * 10.0**p for x, p in zip(row[28:40:2], row[29:40:2], strict=True)]
+        printed = (first_number(row[4]), first_number(row[5]), first_number(row[56]))
+        out["HOYA", plain(row[2])] = (printed, schott_polynomial(terms))
+    return out
 
 
 def gate(row: dict[str, Any], sheet: Sheet | None) -> None:
@@ -239,6 +244,19 @@ def collect(database: Path) -> list[dict[str, Any]]:
             print(f"{maker} {name} is left out: {reason}", file=sys.stderr)
         else:
             rows.append(row)
+    return rows + newer({(row["maker"], plain(row["name"])) for row in rows}, {plain(name) for _, name, _ in wanted}, printed)
+
+
+def newer(taken: set[tuple[str, str]], known: set[str], printed: dict[tuple[str, str], Sheet]) -> list[dict[str, Any]]:
+    """Glasses that only the data sheets have, by the sheets' own formulas, from h to t where the sheets print indices."""
+    rows = []
+    for (maker, name), (constants_printed, own) in printed.items():
+        if (maker, name) in taken or name in known or not own or misses(own, constants_printed):
+            continue
+        row = {"name": name, "maker": maker, "from_nm": 404.7, "to_nm": 1013.9, "temperature_c": TEMPERATURE_C[maker], "formula": own}
+        row |= {"source": f"{maker} data sheet, as in opticalglass", "catalogue": (NOT_PRINTED,) * 3}
+        gate(row, (constants_printed, own))
+        rows.append(row)
     return rows
 
 
