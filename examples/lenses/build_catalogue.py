@@ -27,6 +27,7 @@ POWERS = (0, 2, 4, -2, -4, -6, -8)
 NOT_PRINTED = float("nan")
 MORE = {  # name: maker, file, and nd, Vd (Handbook of Optics, vol. II) where the database's entry has none
     "AF32ECO": ("SCHOTT", "glass/schott/misc/AF32ECO.yml", None),
+    "SF6HT": ("SCHOTT", "glass/schott/SF6.yml", None),  # the same formula, another transmission
     "D263TECO": ("SCHOTT", "glass/schott/misc/D263TECO.yml", None),
     "CAF2": ("MISC", "main/CaF2/Malitson.yml", (1.433849, 94.995854, NOT_PRINTED)),
     "F_SILICA": ("MISC", "main/SiO2/Malitson.yml", (1.458464, 67.821433, NOT_PRINTED)),
