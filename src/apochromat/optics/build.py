@@ -158,19 +158,27 @@ def _moving(values: np.ndarray) -> float | tuple[float, ...]:
 def _row(lens: Lens, i: int, thickness: float | tuple[float, ...]) -> dict[str, Any]:
     """One surface as a document, what is as usual left out."""
     surface = lens.info.surfaces[i]
-    bend, even = float(lens.curvature[i]), tuple(float(v) for v in np.trim_zeros(np.asarray(lens.even[i]), "b"))
+    even = tuple(float(v) for v in np.trim_zeros(np.asarray(lens.even[i]), "b"))
     tilt, decenter = np.degrees(np.asarray(lens.tilt[i])), np.asarray(lens.decenter[i])
     row: dict[str, Any] = {"kind": surface.kind, "label": surface.label, "group": surface.group, "thickness": thickness}
     row["stop"] = i == lens.info.stop and surface.kind != "stop"
     row |= {"conic": float(lens.conic[i]), "even": even, "semi_diameter": float(lens.semi_diameter[i])}
     row |= {"inner_radius": float(lens.inner_radius[i]), "nd_shift": float(lens.nd_shift[i])}
-    row |= {"dispersion_shift": float(lens.dispersion_shift[i]), "glass": _glass(lens, i), "moulded": surface.moulded}
+    row |= {"dispersion_shift": float(lens.dispersion_shift[i]), "glass": _glass(lens, i)}
     row |= {"tilt_deg": tuple(map(float, tilt)), "decenter_mm": tuple(map(float, decenter))}
-    if bend and 1 / (1 / bend) == bend:
-        row["radius"] = 1 / bend
-    elif bend:
-        row["curvature"] = bend  # the radius would not give it back exactly
-    return row
+    listed = isinstance(row["glass"], str) and bool(row["glass"]) and glass(row["glass"]).moulded
+    row["moulded"] = None if surface.moulded == listed else surface.moulded
+    return row | _bend(float(lens.curvature[i]))
+
+
+def _bend(curvature: float) -> dict[str, float]:
+    """The shortest radius that gives a curvature back exactly, else the curvature itself."""
+    if not curvature:
+        return {}
+    for digits in range(2, 16):
+        if (radius := round(1 / curvature, digits)) and 1 / radius == curvature:
+            return {"radius": radius}
+    return {"curvature": curvature}
 
 
 def _glass(lens: Lens, i: int) -> str | dict[str, Any]:

@@ -147,7 +147,7 @@ class FieldRows(_Document):
 class WavelengthRow(_Document):
     """Wavelengths, their weights, and the one that first-order data are for."""
 
-    nm: tuple[Annotated[float, Field(ge=100, le=20000)], ...] = Field(min_length=1)
+    nm: tuple[Annotated[float, Field(ge=100, le=20000)], ...] = Field(min_length=1, description="Wavelengths, any order")
     weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field((), description="Left out: all 1")
     primary_nm: float | None = Field(None, description="One of `nm`; left out: the middle one")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from apochromat.optics.build import catalogue_name
 from apochromat.optics.errors import LensError
 from apochromat.optics.glass import Glass, UnknownGlass, glass
 
-UNSET = (1.5, 40.0)  # nd and Vd that the program writes where it has not filled them in
+UNSET = [1.5, 40.0]  # nd and Vd that the program writes where it has not filled them in
 
 
 def resolve(surfaces: list[Any], catalogues: Any) -> None:
@@ -19,8 +20,8 @@ def resolve(surfaces: list[Any], catalogues: Any) -> None:
     makers = [word.split("_")[0] for word in catalogues.words] if catalogues is not None else []
     for s in surfaces:
         if s.glass and not s.is_mirror and s.glass[0] != "___BLANK" and (found := _candidates(s.glass[0], makers)):
-            stated = tuple(float(w) for w in s.glass[3:5]) if len(s.glass) > 4 else UNSET
-            best = found[0] if stated == UNSET or not stated[0] else min(found, key=lambda g: abs(g.nd - stated[0]))
+            stated = [_number(w) for w in s.glass[3:5]]
+            best = found[0] if stated in (UNSET, []) or not stated[0] else min(found, key=lambda g: abs(g.nd - stated[0]))
             s.glass = [catalogue_name(best.name, best.maker), *s.glass[1:]]
 
 
@@ -35,15 +36,22 @@ def _candidates(name: str, makers: list[str]) -> list[Glass]:
     return found[:-1] if len(found) > 1 else found
 
 
+def _number(word: str) -> float:
+    """A word as a number; nan where it is none."""
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
 def medium(s: Any, file: str) -> dict[str, Any]:
     """Medium after a surface: a model (`___BLANK`), a catalogue name, or a name with offsets of nd and Vd (mode 4)."""
     if not s.glass or s.is_mirror:
         return {}
     words = [*s.glass, *["0"] * 11]
-    try:
-        nd, vd, dpgf, nd_offset, vd_offset = (float(words[i]) for i in (3, 4, 5, 9, 10))
-    except ValueError:
-        raise LensError(f"expected numbers in GLAS, found {' '.join(s.glass)!r} at surface {s.number}, in {file}.") from None
+    nd, vd, dpgf, nd_offset, vd_offset = numbers = [_number(words[i]) for i in (3, 4, 5, 9, 10)]
+    if any(map(math.isnan, numbers)):
+        raise LensError(f"expected numbers in GLAS, found {' '.join(s.glass)!r} at surface {s.number}, in {file}.")
     if words[0] == "___BLANK":
         return {"glass": {"nd": nd, "vd": vd, "dpgf": dpgf}}
     if words[1] != "4" or not (nd_offset or vd_offset):
