@@ -90,7 +90,8 @@ def test_the_80_degree_phone_lens_gives_the_published_spot(shared):
     lens = phone(shared / "data" / "lens" / "cellphone80deg.json")
     rng, n = np.random.default_rng(0), 1_000_000
     r, phi = 1.09 * np.sqrt(rng.random(n)), 2 * np.pi * rng.random(n)
-    end = trace_bulk(lens, rays(np.stack([r * np.cos(phi), r * np.sin(phi)], -1), (0.0, np.sin(np.radians(10)), np.cos(np.radians(10)))), 546.0)
+    points, direction = np.stack([r * np.cos(phi), r * np.sin(phi)], -1), (0.0, np.sin(np.radians(10)), np.cos(np.radians(10)))
+    end = trace_bulk(lens, rays(points, direction), 546.0)
     assert (end.status == OK).all()
     assert end.y.mean() == pytest.approx(0.88979, abs=1e-5)
     assert np.hypot(end.x - end.x.mean(), end.y - end.y.mean()).__pow__(2).mean() ** 0.5 == pytest.approx(5.480e-3, abs=1e-6)
