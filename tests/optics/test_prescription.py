@@ -2,15 +2,22 @@
 
 import math
 import tomllib
+from dataclasses import replace
+from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from lens_samples import ZOOM
 
+from apochromat.optics import plain
 from apochromat.optics.build import build, to_prescription
 from apochromat.optics.errors import LensError
 from apochromat.optics.files import read_lens, read_toml, toml, write_toml
+from apochromat.optics.precision import float64
 from apochromat.optics.prescription import Prescription, checked
+from apochromat.optics.pupil import bundle, field_angles
+from apochromat.optics.trace import trace_points
 
 F = 100.0  # focal length of the paraboloid
 
@@ -34,6 +41,15 @@ def test_toml_out_and_in_gives_the_same_document():
     assert again == prescription
     assert again.surfaces[2].thickness == (2.0, 1.0)
     assert again.fields.points == ((0.0, 0.0), (0.0, 3.5), (2.0, 5.0))
+
+
+def test_the_example_of_the_documentation_is_a_lens():
+    page = (Path(__file__).parents[2] / "docs" / "optics" / "prescription.md").read_text(encoding="utf-8")
+    example = "\n".join(line[4:] for line in page.split("book")[1].split("Lengths are")[0].splitlines() if line.startswith("    "))
+    lens = build(checked(tomllib.loads(example), "page"))
+    assert lens.info.configurations == ("infinity", "1 m")
+    assert lens.thickness[:, 1].tolist() == [2, 1]
+    assert np.isfinite(lens.semi_diameter).all()
 
 
 def test_every_key_of_the_document_is_described():
@@ -102,6 +118,28 @@ def test_a_lens_becomes_a_document_and_the_same_lens_again(zoom, tmp_path):
 @pytest.fixture(scope="module")
 def zoom():
     return build(checked(tomllib.loads(ZOOM), "zoom"))
+
+
+@pytest.mark.parametrize("config", [0, 1])
+def test_plain_trace_is_the_trace(zoom, config):
+    """The NumPy trace that reads a lens against the compiled one: aim, points on every surface, fields by image height."""
+    heights = zoom.replace(info=replace(zoom.info, field_kind="image_height"), fields=np.array([[0, 0], [1, 2], [0, 3.0]]))
+    pupil = np.array([[0, 0], [0.5, 0.2], [-0.9, 0.4]])
+    with float64():
+        index = np.asarray(zoom.index(jnp.asarray(587.5618)))
+        angles = np.asarray(field_angles(heights, config))
+        rays = bundle(zoom, jnp.asarray([2.0, 5.0]), 587.5618, pupil, config)
+        points, _ = trace_points(zoom, rays, index, config, apertures=False)
+        points, rays = np.asarray(points), np.asarray(rays)
+    tangents = plain.chief_tangents(heights, index, config)
+    np.testing.assert_allclose(np.degrees(np.arctan(tangents)).T, angles, atol=1e-9)
+    slopes = np.tan(np.radians([[2.0], [5.0]]))
+    start = plain.aimed(zoom, slopes, pupil.T[:, None], index, config)
+    np.testing.assert_allclose(start[:, 0], rays[:2], atol=1e-8)
+    exact = rays[:2, None], (rays[3:5] / rays[5])[:, None]
+    marched, _, failed = plain.march(zoom, *exact, index[:, None, None], config)
+    assert (failed == -1).all()
+    np.testing.assert_allclose(marched[:, :, 0], points[..., :2].transpose(0, 2, 1), atol=1e-11)
 
 
 STOP = {"kind": "stop", "thickness": 1}

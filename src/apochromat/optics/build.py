@@ -11,13 +11,11 @@ from apochromat.optics.errors import LensError
 from apochromat.optics.glass import glass
 from apochromat.optics.lens import AIR, TERMS, Lens, LensInfo, SurfaceInfo
 from apochromat.optics.opening import clear_radii, field_points, stop_radii
-from apochromat.optics.precision import float64
 from apochromat.optics.prescription import Dispersion, ModelGlass, Prescription, SurfaceRow, checked
 
 NO_MODEL = (1.0, 60.0, 0.0)
 
 
-@float64
 def build(prescription: Prescription) -> Lens:
     """The lens that a prescription describes.
 

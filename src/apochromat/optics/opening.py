@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from apochromat.optics.errors import LensError
-from apochromat.optics.first_order import first_order
-from apochromat.optics.lens import Lens
+from apochromat.optics.glass import index_of, model_index
+from apochromat.optics.lens import D_NM, Lens
+from apochromat.optics.plain import STEP, aimed, chief_tangents, march, matrix
 from apochromat.optics.prescription import Prescription, at
-from apochromat.optics.pupil import bundle
-from apochromat.optics.trace import OK, Ray, trace, trace_points
 
 FAN = 257  # rays of an axial fan
 REFINED = 4  # times that a fan is narrowed to the interval sought: a linear step at the end is then exact to rounding
@@ -35,9 +31,9 @@ def stop_radii(lens: Lens, p: Prescription) -> np.ndarray:
 def _stop_radius(lens: Lens, p: Prescription, kind: str, value: float, config: int) -> float:
     """The marginal ray's height at the stop in one configuration."""
     height = _height_of_sine(lens, p, 1 / (2 * value), config) if kind == "f_number" else _height(lens, p, kind, value, config)
-    at_stop, _, _, status, surface = _axis(lens, np.full(FAN, height), config)
-    if status[0] != OK:
-        raise LensError(f"expected the marginal ray of {kind} {value:g} to pass, found it failing at surface {surface[0] + 1}{_in(p)}.")
+    at_stop, _, failed = _axis(lens, np.array([height]), config)
+    if failed[0] >= 0:
+        raise LensError(f"expected the marginal ray of {kind} {value:g} to pass, found it failing at surface {failed[0] + 1}{_in(p)}.")
     return float(abs(at_stop[0]))
 
 
@@ -51,9 +47,10 @@ def _height(lens: Lens, p: Prescription, kind: str, value: float, config: int) -
         return math.tan(math.asin(value)) / vergence
     if kind == "paraxial_working_f_number":
         return 1 / (2 * value * abs(_slope(lens, config)))
-    first = first_order(lens, config=config)
-    diameter = value if kind == "entrance_pupil_mm" else abs(float(first.efl_mm)) / value
-    return diameter / 2 / (1 + float(first.entrance_pupil_position_mm) * vergence)
+    index = _index(lens)
+    diameter = value if kind == "entrance_pupil_mm" else abs(1 / matrix(lens, index, config)[1, 0]) / value
+    front = matrix(lens, index, config, lens.info.stop)
+    return diameter / 2 / (1 + front[0, 1] / front[0, 0] * vergence)
 
 
 def _height_of_sine(lens: Lens, p: Prescription, sine: float, config: int) -> float:
@@ -61,12 +58,12 @@ def _height_of_sine(lens: Lens, p: Prescription, sine: float, config: int) -> fl
     low, high = 0.0, 2 * sine / abs(_slope(lens, config))
     for _ in range(REFINED):
         heights = np.linspace(low, high, FAN)
-        _, reached, _, status, surface = _axis(lens, heights, config)
-        beyond = np.flatnonzero((np.abs(reached) >= sine) | (status != OK))
-        if not len(beyond) or status[beyond[0]] != OK:
-            failed = f", rays beyond it fail at surface {surface[beyond[0]] + 1}" if len(beyond) else ""
+        _, reached, failed = _axis(lens, heights, config)
+        beyond = np.flatnonzero((np.abs(reached) >= sine) | (failed >= 0))
+        if not len(beyond) or failed[beyond[0]] >= 0:
+            where = f", rays beyond it fail at surface {failed[beyond[0]] + 1}" if len(beyond) else ""
             most = np.abs(reached[: beyond[0] if len(beyond) else None]).max()
-            found = f"found {0.5 / sine:g} where it reaches {0.5 / most:.3g}{failed}"
+            found = f"found {0.5 / sine:g} where it reaches {0.5 / most:.3g}{where}"
             raise LensError(f"expected an f-number that the lens reaches, {found}{_in(p)}.")
         last = max(int(beyond[0]), 1)
         low, high = heights[last - 1], heights[last]
@@ -76,31 +73,26 @@ def _height_of_sine(lens: Lens, p: Prescription, sine: float, config: int) -> fl
 
 def _slope(lens: Lens, config: int) -> float:
     """n times the paraxial slope at the image of the ray from the axial object point at height 1 in the plane of surface 0, 1/mm."""
-    return float(_axis(lens, np.zeros(FAN), config)[2][0])
+    return float(_axis(lens, np.array([STEP * 1j]), config)[1][0].imag / STEP)
 
 
-def _axis(lens: Lens, heights: np.ndarray, config: int) -> tuple[np.ndarray, ...]:
-    """Of rays (FAN,) from the axial object point: height at the stop, n sin u' at the image, its derivative, flag and failing surface."""
-    nm = lens.info.wavelengths_nm[lens.info.primary]
-    return tuple(np.asarray(v) for v in _axis_rays(lens, jnp.asarray(heights, jnp.float64), jnp.asarray(nm, jnp.float64), config))
+def _axis(lens: Lens, heights: np.ndarray, config: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of rays from the axial object point: height at the stop, n sin u' at the image, and the surface that failed (-1: none)."""
+    index = _index(lens)[:, None]
+    start = np.stack([0 * heights, heights])
+    slopes = start * float(lens.object_vergence[config])
+    _, direction, failed = march(lens, start, slopes, index, config)
+    before, _, _ = march(lens, start, slopes, index, config, lens.info.stop)
+    return before[-1, 1], index[-1] * direction[1], failed
 
 
-@jax.jit
-def _axis_rays(lens: Lens, heights: Any, wavelength_nm: Any, config: Any) -> tuple[Any, ...]:
-    index = lens.index(wavelength_nm)
-
-    def launched(y: Any) -> Ray:
-        slope, zero = y * jnp.asarray(lens.object_vergence)[config], jnp.zeros_like(y)
-        n = jax.lax.rsqrt(1 + slope**2)
-        return Ray(zero, y, zero, zero, slope * n, n)
-
-    def sine(y: Any) -> tuple[Any, Any]:
-        end = trace(lens, launched(y), index, config, apertures=False)
-        return index[-1] * end.M, (end.status, end.surface)
-
-    reached, slope, (status, surface) = jax.jvp(sine, (heights,), (jnp.ones_like(heights),), has_aux=True)
-    at_stop = trace(lens, launched(heights), index, config, apertures=False, last=lens.info.stop).y
-    return at_stop, reached, slope, status, surface
+def _index(lens: Lens, wavelength_nm: float | None = None) -> np.ndarray:
+    """Indices (S + 1,) at a wavelength, or at the primary one."""
+    nm = lens.info.wavelengths_nm[lens.info.primary] if wavelength_nm is None else wavelength_nm
+    is_model, (nd, vd, dpgf) = np.array([s.is_model for s in lens.info.surfaces]), np.asarray(lens.model).T
+    real = np.where(is_model, model_index(nd, vd, dpgf, nm), index_of(lens.coefficients, nm))
+    at_d = np.where(is_model, nd, index_of(lens.coefficients, D_NM))
+    return np.concatenate([[1.0], real + lens.nd_shift + lens.dispersion_shift * (real - at_d)])
 
 
 def field_points(lens: Lens, p: Prescription) -> np.ndarray:
@@ -108,13 +100,16 @@ def field_points(lens: Lens, p: Prescription) -> np.ndarray:
     points = np.array(p.fields.points, float)
     if p.fields.kind in ("angle", "real_image_height"):
         return points
-    vergence, first = float(lens.object_vergence[0]), first_order(lens)
+    vergence, index = float(lens.object_vergence[0]), _index(lens)
+    whole, front = matrix(lens, index, 0), matrix(lens, index, 0, lens.info.stop)
     if p.fields.kind == "object_height":
         tangents = -points * vergence
     elif vergence == 0:
-        tangents = points / float(first.efl_mm)
-    else:
-        tangents = -points * vergence / float(first.magnification)
+        tangents = -points * whole[1, 0]
+    else:  # the paraxial chief ray of slope 1 at the object point's distance
+        entrance = front[0, 1] / front[0, 0]
+        slope = 1 / (1 + entrance * vergence)
+        tangents = points / (whole[0, 1] * slope - whole[0, 0] * slope * entrance)
     return np.degrees(np.arctan(tangents))
 
 
@@ -127,28 +122,33 @@ def clear_radii(lens: Lens, p: Prescription) -> np.ndarray:
     if not np.isnan(stated).any():
         return stated
     lens = lens.replace(semi_diameter=np.where(np.isnan(stated), np.inf, stated))
-    reach, passed, failed = np.zeros(lens.S), 0, 0
+    reach, lost = np.zeros(lens.S), []
     for config in range(lens.C):
         for wavelength in lens.info.wavelengths_nm:
-            radius, status, surface = _rims(lens, p, wavelength, config)
-            passed += int((status == OK).sum())
-            failed = failed or int(surface[status != OK][0]) if (status != OK).any() else failed
-            reach = np.maximum(reach, np.where(status == OK, radius, 0.0).max((1, 2)))
-    if not passed:
-        raise LensError(f"expected rays that reach the image, found that all fail, the first of them at surface {failed + 1}{_in(p)}.")
+            radius, failed = _rims(lens, p, wavelength, config)
+            reach = np.maximum(reach, np.where(failed < 0, radius, 0.0).max((1, 2)))
+            lost.append(failed)
+    failed = np.array(lost)
+    if (failed >= 0).all():
+        found = f"found that all fail, the first of them at surface {failed.flat[0] + 1}"
+        raise LensError(f"expected rays that reach the image, {found}{_in(p)}.")
     return np.where(np.isnan(stated), np.maximum(reach, 1e-6) * (1 + MARGIN), stated)
 
 
-def _rims(lens: Lens, p: Prescription, wavelength_nm: float, config: int) -> tuple[np.ndarray, ...]:
-    """Radii (S, F, RIM) at which the rays of the pupil's rim pass the surfaces, their flags and failing surfaces (F, RIM)."""
+def _rims(lens: Lens, p: Prescription, wavelength_nm: float, config: int) -> tuple[np.ndarray, np.ndarray]:
+    """Radii (S, F, RIM) at which the rays of the pupil's rim pass the surfaces, and the surfaces that stop them (F, RIM; -1: none)."""
     angle = np.arange(RIM) * 2 * np.pi / RIM
     circle = np.stack([np.cos(angle), np.sin(angle)], -1)
     factors = p.fields.vignetting or ((0.0,) * 5,) * len(lens.fields)
-    parts = [bundle(lens, field, wavelength_nm, _vignetted(circle, f), config) for field, f in zip(lens.fields, factors, strict=True)]
-    rays = Ray(*(jnp.stack(v) for v in zip(*parts, strict=True)))
-    points, status, surface = _passed(lens, rays, jnp.asarray(wavelength_nm, jnp.float64), config)
-    radius = np.hypot(np.asarray(points)[:-1, ..., 0], np.asarray(points)[:-1, ..., 1])
-    return radius, np.asarray(status), np.asarray(surface)
+    pupil = np.stack([_vignetted(circle, f).T for f in factors], 1)
+    tangents, index = chief_tangents(lens, _index(lens), config), _index(lens, wavelength_nm)
+    start = aimed(lens, tangents, pupil, index, config)
+    slopes = tangents[:, :, None] + start * float(lens.object_vergence[config])
+    points, _, failed = march(lens, start, slopes, index[:, None, None], config)
+    radius = np.hypot(points[:-1, 0], points[:-1, 1])
+    outside = (radius > lens.semi_diameter[:, None, None]) | (radius < lens.inner_radius[:, None, None])
+    clipped = np.where(outside.any(0), outside.argmax(0), -1)
+    return radius, np.where(failed < 0, clipped, failed)
 
 
 def _vignetted(pupil: np.ndarray, factors: tuple[float, ...]) -> np.ndarray:
@@ -157,13 +157,6 @@ def _vignetted(pupil: np.ndarray, factors: tuple[float, ...]) -> np.ndarray:
     x, y = pupil[:, 0] * (1 - cx) + dx, pupil[:, 1] * (1 - cy) + dy
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return np.stack([c * x - s * y, s * x + c * y], -1)
-
-
-@jax.jit
-def _passed(lens: Lens, rays: Ray, wavelength_nm: Any, config: Any) -> tuple[Any, Any, Any]:
-    index = lens.index(wavelength_nm)
-    points, status = trace_points(lens, rays, index, config)
-    return points, status, trace(lens, rays, index, config).surface
 
 
 def _in(p: Prescription) -> str:
