@@ -334,10 +334,11 @@ def test_optiland_opens_what_is_written(tmp_path):
     lens = build(read_zmx(written(tmp_path, SAMPLE)))
     write_zmx(lens, tmp_path / "out.zmx")
     other = fileio.load_zemax_file(str(tmp_path / "out.zmx"))
-    first = first_order(lens)
-    assert float(first.efl_mm) == pytest.approx(float(other.paraxial.f2()), rel=1e-9)
+    for surface in other.surfaces.surfaces:
+        surface.geometry.tol = 1e-13  # of its iteration on aspheres, which otherwise ends at 1e-6 mm
+    assert float(first_order(lens).efl_mm) == pytest.approx(float(other.paraxial.f2()), rel=1e-9)
     other.trace_generic(Hx=0.0, Hy=1.0, Px=0.3, Py=0.4, wavelength=0.5875618)
-    x, y, z = (float(np.ravel(getattr(other.surfaces, k))[1]) for k in "xyz")
+    x, y, z = (float(np.ravel(getattr(other.surfaces, k))[0]) for k in "xyz")
     cosines = [float(np.ravel(getattr(other.surfaces, k))[0]) for k in "LMN"]
     with float64():
         start = Ray(*(jnp.asarray([v]) for v in (x, y, z, *cosines)))
