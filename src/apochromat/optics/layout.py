@@ -264,4 +264,4 @@ def size_in(result: Layout) -> tuple[float, float]:
     """Width and height in inches of a figure that suits the drawing's proportions."""
     extent = np.concatenate([*result.rays_mm, *(e.outline_mm for e in result.elements)])
     width, height = np.ptp(extent, axis=0)
-    return 6.4, float(np.clip(5.6 * height / width + 1.0, 2.4, 7.0))
+    return 5.2, float(np.clip(4.5 * height / width + 1.0, 2.2, 6.5))

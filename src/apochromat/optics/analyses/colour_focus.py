@@ -1,7 +1,7 @@
-"""Colour focus: the plane of least RMS OPD at each wavelength from 430 to 680 nm, against the depth of focus 2 lambda N^2 either way.
+"""Colour focus: the plane of least RMS OPD at each wavelength from 430 to 680 nm, against the depth of focus 2λN² either way.
 
 Foci are those of the full pupil on axis (`focus.py`), from the plane that minimises the largest departure over 450 to 656 nm; N is the
-working f-number and lambda 546.1 nm, as the APO certificate defines them.
+working f-number and λ 546.1 nm, as the APO certificate defines them.
 """
 
 from __future__ import annotations

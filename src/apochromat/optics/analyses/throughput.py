@@ -144,7 +144,7 @@ def size_in(result: Throughput) -> tuple[float, float]:
 def draw(result: Throughput, figure: Figure) -> None:
     """Per cent over wavelength, and the share of the surfaces alone where media take some too."""
     axes = figure.subplots()
-    if (result.media < 1).any():
+    if (result.media < 1 - 1e-9).any():
         axes.plot(result.wavelengths_nm, 100 * result.surfaces, color=CYCLE[4], linestyle="--", label="surfaces alone")
     axes.plot(result.wavelengths_nm, 100 * result.total, color=CYCLE[0], label=f"{result.coating} surfaces")
     axes.set(xlabel="Wavelength (nm)", ylabel="Throughput on axis (%)", ylim=(0, 100), xlim=result.wavelengths_nm[[0, -1]])
