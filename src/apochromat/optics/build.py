@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apochromat.optics.errors import LensError
-from apochromat.optics.glass import glass
+from apochromat.optics.glass import UnknownGlass, glass
 from apochromat.optics.lens import AIR, TERMS, Lens, LensInfo, SurfaceInfo
 from apochromat.optics.opening import clear_radii, field_points, stop_radii
 from apochromat.optics.prescription import Dispersion, ModelGlass, Prescription, SurfaceRow, checked
@@ -96,7 +96,10 @@ def _looked_up(medium: str | ModelGlass | Dispersion, i: int, p: Prescription) -
         return "", AIR, (medium.nd, medium.vd, medium.dpgf)
     if isinstance(medium, Dispersion):
         return medium.name, medium.coefficients, NO_MODEL
-    found = glass(medium)
+    try:
+        found = glass(medium)
+    except UnknownGlass as error:
+        raise UnknownGlass(f"{str(error).rstrip('.')}, for the medium behind surface {i + 1}{_in(p)}.") from None
     low, high = found.range_nm
     for nm in p.wavelengths.nm:
         if not low <= nm <= high:

@@ -19,6 +19,7 @@ AIMED = 1e-9  # of the stop's radius
 FIELD_STEPS, CHIEF_STEPS, RAY_STEPS, HEIGHT_STEPS = 4, 4, 15, 8
 
 
+@np.errstate(all="ignore")
 def march(lens: Lens, start: np.ndarray, tangents: np.ndarray, index: np.ndarray, config: int, last: int | None = None) -> tuple[Any, ...]:
     """Rays (...) from `start` (2, ...) in the plane of surface 0 with slopes `tangents` (2, ...), to the image or the plane of `last`.
 
@@ -27,16 +28,15 @@ def march(lens: Lens, start: np.ndarray, tangents: np.ndarray, index: np.ndarray
     n = 1 / np.sqrt(1 + tangents[0] ** 2 + tangents[1] ** 2)
     position, direction = np.stack([*start, np.zeros_like(start[0])]), np.stack([tangents[0] * n, tangents[1] * n, n + 0 * start[0]])
     failed, points = np.full(start[0].shape, -1), []
-    with np.errstate(all="ignore"):
-        for i in range(lens.S if last is None else last):
-            position, direction = _turned(lens, i, position, direction)
-            position, direction, lost = _through(lens, i, position, direction, index[i] / index[i + 1])
-            failed = np.where((failed < 0) & lost, i, failed)
-            position, direction = _turned(lens, i, position, direction, back=True)
-            points.append(position[:2])
-            position = position - np.array([0, 0, lens.thickness[config][i]]).reshape(3, *[1] * start[0].ndim)
-        t = -position[2] / direction[2]
-        points.append((position + t * direction)[:2])
+    for i in range(lens.S if last is None else last):
+        position, direction = _turned(lens, i, position, direction)
+        position, direction, lost = _through(lens, i, position, direction, index[i] / index[i + 1])
+        failed = np.where((failed < 0) & lost, i, failed)
+        position, direction = _turned(lens, i, position, direction, back=True)
+        points.append(position[:2])
+        position = position - np.array([0, 0, lens.thickness[config][i]]).reshape(3, *[1] * start[0].ndim)
+    t = -position[2] / direction[2]
+    points.append((position + t * direction)[:2])
     return np.stack(points), direction, failed
 
 
@@ -108,6 +108,7 @@ def aimed(lens: Lens, tangents: np.ndarray, pupil: np.ndarray, index: np.ndarray
     return _newton(lens, slopes, radius * pupil, chief + radius * scale * pupil, index, config, radius * abs(scale), RAY_STEPS)
 
 
+@np.errstate(all="ignore")
 def _newton(lens: Lens, tangents: Any, goal: Any, points: Any, index: Any, config: int, longest: float, steps: int) -> np.ndarray:
     """Points (2, ...) from which rays reach the goal (2, ...) in the plane of the stop."""
     vergence = float(lens.object_vergence[config])

@@ -23,6 +23,7 @@ from apochromat.optics.zmx_zoom import configure, solve
 
 UNITS = {"MM": 1.0, "CM": 10.0, "IN": 25.4, "METER": 1000.0, "M": 1000.0}
 FIELD_KINDS = {0: "angle", 1: "object_height", 2: "paraxial_image_height", 3: "real_image_height"}
+MOST_FIELDS = 1000
 FAR = 1e9  # in lens units: an object at least so far is at infinity
 
 
@@ -102,9 +103,9 @@ def _take(s: Surface, r: Record, scale: float, notes: Notes) -> None:
         case "DISZ":
             s.thickness = r.number(0) * scale
         case "PARM":
-            s.parameters[int(r.number(0))] = r.number(1)
+            s.parameters[r.whole(0)] = r.number(1)
         case "XDAT":
-            s.extra[int(r.number(0))] = r.number(1)
+            s.extra[r.whole(0)] = r.number(1)
         case "GLAS":
             s.glass = r.words
         case "DIAM":
@@ -128,19 +129,19 @@ def _opening(s: Surface, r: Record, scale: float, notes: Notes) -> None:
 
 def _curvature_solve(s: Surface, r: Record, notes: Notes) -> None:
     """Solves on curvature keep the value that the file states; a pickup (code 4) is kept to find cycles."""
-    code = int(r.number(1, 0.0)) if len(r.words) > 1 and re.fullmatch(r"[-+\d.eE]+", r.words[1]) else 0
+    code = r.whole(1, 0) if len(r.words) > 1 and re.fullmatch(r"[-+\d.eE]+", r.words[1]) else 0
     if code == 4:
-        s.curvature_from = int(r.number(2, 0.0))
+        s.curvature_from = r.whole(2, 0)
     if code > 1:
         notes.add(f"surface {s.number}: the curvature is solved for in the file; its value there is kept")
 
 
 def _extended(s: Surface, file: str) -> None:
     """An extended even asphere, XDAT 1 terms, XDAT 2 the normalising radius, as an even asphere."""
-    count, norm = int(s.extra.get(1, 0)), (s.extra.get(2) or 1.0) * s.unit
-    terms = {i: s.extra.get(i + 2, 0.0) * s.unit / norm ** (2 * i) for i in range(1, count + 1)}
+    count, norm = s.extra.get(1, 0.0), (s.extra.get(2) or 1.0) * s.unit
+    terms = {i: s.extra.get(i + 2, 0.0) * s.unit / norm ** (2 * i) for i in range(1, len(s.extra) + 1) if i <= count}
     if any(v for i, v in terms.items() if i > 8):
-        raise LensError(f"expected even terms up to r^16, found an XASPHERE with {count} terms at surface {s.number}, in {file}.")
+        raise LensError(f"expected even terms up to r^16, found an XASPHERE with {count:g} terms at surface {s.number}, in {file}.")
     s.type, s.parameters = "EVENASPH", {i: v for i, v in terms.items() if i <= 8}
 
 
@@ -177,14 +178,14 @@ def _aperture(system: list[Record], surfaces: list[Surface], scale: float, zoom:
 def _fields(system: list[Record], scale: float, notes: Notes, file: str) -> dict[str, Any]:
     """Field points, as many as FTYP says, with their vignetting factors."""
     kind = last(system, "FTYP")
-    count = int(kind.number(2, 0.0)) if kind else 0
-    if kind is None or count < 1:
-        raise LensError(f"expected at least one field (FTYP), found none, in {file}.")
+    count = kind.whole(2, 0) if kind else 0
+    if kind is None or not 1 <= count <= MOST_FIELDS:
+        raise LensError(f"expected 1 to {MOST_FIELDS} fields (FTYP), found {count or 'none'}, in {file}.")
     if kind.number(0) not in FIELD_KINDS:
         raise LensError(f"expected fields of type 0 to 3 in FTYP, found {kind.words[0]}, in {file}.")
     if kind.number(1, 0.0) or kind.number(6, 0.0):
         raise LensError(f"expected a lens neither telecentric in object space nor afocal, found FTYP {kind.text}, in {file}.")
-    name = FIELD_KINDS[int(kind.number(0))]
+    name = FIELD_KINDS[kind.whole(0)]
     x, y, weights = (_column(system, key, count, default) for key, default in (("XFLN", 0.0), ("YFLN", 0.0), ("FWGN", 1.0)))
     if len(set(weights)) > 1:
         notes.add(f"weights of the fields are not followed: {weights}")
@@ -205,12 +206,12 @@ def _column(system: list[Record], key: str, count: int, default: float) -> list[
 def _wavelengths(system: list[Record], file: str) -> dict[str, Any]:
     """Wavelengths, as many as FTYP says: the rows of WAVM after them are padding."""
     kind, primary = last(system, "FTYP"), last(system, "PWAV")
-    slots = {int(r.number(0)): (r.number(1) * 1000, r.number(2, 1.0)) for r in system if r.key == "WAVM"}
-    count = int(kind.number(3, len(slots))) if kind else 0
-    used = [slots[i] for i in range(1, count + 1) if i in slots]
+    slots = {r.whole(0): (r.number(1) * 1000, r.number(2, 1.0)) for r in system if r.key == "WAVM"}
+    count = kind.whole(3, len(slots)) if kind else 0
+    used = [slots[i] for i in sorted(slots) if 1 <= i <= count]
     if not used or len(used) < count:
         raise LensError(f"expected {max(count, 1)} wavelengths (WAVM), found {len(used)}, in {file}.")
-    reference = int(primary.number(0)) if primary else 1
+    reference = primary.whole(0) if primary else 1
     if not 1 <= reference <= count:
         raise LensError(f"expected a primary wavelength from 1 to {count}, found PWAV {reference}, in {file}.")
     nm = tuple(round(w, 9) for w, _ in used)

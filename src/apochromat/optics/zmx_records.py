@@ -42,6 +42,13 @@ class Record:
             raise LensError(f"expected a number as word {i + 1} of {self.key}, found {word!r}, in line {self.line} of {self.file}.")
         return value
 
+    def whole(self, i: int, default: int | None = None) -> int:
+        """Word i as a whole number. Raises LensError where it is none."""
+        value = self.number(i, default)
+        if not abs(value) < 1e9:
+            raise LensError(f"expected a whole number as word {i + 1} of {self.key}, found {value:g}, in line {self.line} of {self.file}.")
+        return int(value)
+
 
 @dataclass
 class Surface:
@@ -110,7 +117,7 @@ def records(text: str, file: str) -> tuple[list[Record], list[list[Record]], lis
             continue
         record = Record(words[0].upper(), words[1:], line.strip()[len(words[0]) :].strip(), number, file)
         if record.key == "SURF":
-            if record.number(0) != len(blocks):
+            if record.whole(0) != len(blocks):
                 raise LensError(f"expected SURF {len(blocks)}, found {line.strip()!r}, in line {number} of {file}.")
             blocks.append([])
         elif SYSTEM.fullmatch(record.key):

@@ -25,13 +25,13 @@ class Zoom:
 def configure(surfaces: list[Any], system: list[Any], after: list[Any], scale: float, notes: Any, file: str) -> Zoom:
     """Give every thickness one value for each configuration (`surfaces` change). Raises LensError for what cannot be followed."""
     start = next((i for i, r in enumerate(after) if r.key == "MNUM"), None)
-    count = int(after[start].number(0, 1.0)) if start is not None else 1
+    count = after[start].whole(0, 1) if start is not None else 1
     if not 1 <= count <= 100:
         raise LensError(f"expected 1 to 100 configurations in MNUM, found {count}, in {file}.")
     moved: dict[tuple[str, int], dict[int, Any]] = {}
     for r in after[start + 1 :] if start is not None else []:
         if r.key not in ("MOFF", "TOL", "BLNK") and len(r.words) > 2:
-            moved.setdefault((r.key, int(r.number(0))), {})[int(r.number(1))] = r
+            moved.setdefault((r.key, r.whole(0)), {})[r.whole(1)] = r
     for s in surfaces:
         s.thickness = np.full(count, float(s.thickness))
     zoom = Zoom(count)
@@ -101,10 +101,10 @@ def _sources(quantity: str, s: Any) -> list[int]:
     if quantity == "curvature":
         return [] if s.curvature_from is None else [s.curvature_from]
     if quantity == "glass":
-        return [int(float(s.glass[2]))] if len(s.glass) > 2 and s.glass[1] == "2" else []
+        return [int(s.glass[2])] if len(s.glass) > 2 and s.glass[1] == "2" and s.glass[2].isdecimal() else []
     if s.solve is None or s.solve.key == "MAZH":
         return []
-    first = int(s.solve.number(0))
+    first = s.solve.whole(0)
     return list(range(first, s.number)) if s.solve.key == "TOLE" else [first]
 
 
