@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from apochromat.optics.errors import LensError
-from apochromat.optics.lens import Lens
+from apochromat.optics.lens import AIR, Lens
 from apochromat.optics.precision import float64
 
 Quantity = Literal["radius", "thickness", "nd", "vd", "element decentre", "element tilt", "surface decentre", "surface tilt"]
@@ -92,10 +92,11 @@ class Errors:
 def errors_of(lens: Lens, within: Tolerances) -> Errors:
     """All errors of a lens within tolerances. Cover and filter plates, the stop and the image distance have none; flat surfaces no radius.
 
-    A gap split by a stop or fold errs in each part. An element of flat surfaces alone has no tilt or decentre, nor have its surfaces.
+    A gap split by a stop or fold errs in each part, its glass as one. An element of flat surfaces alone has no tilt or decentre, and
+    neither have its surfaces.
     """
     rows = lens.info.surfaces
-    glass = [bool(s.glass) or s.is_model for s in rows]
+    glass = [solid and rows[i].kind not in ("fold", "mirror") for i, solid in enumerate(is_solid(lens))]
     flat = (np.asarray(lens.curvature) == 0) & ~np.asarray(lens.even).any(1)
     shaped = [s.kind in ("standard", "mirror") and not flat[i] for i, s in enumerate(rows)]
     plates = {i for i, s in enumerate(rows) if s.kind in ("cover", "filter")}
@@ -116,11 +117,16 @@ def errors_of(lens: Lens, within: Tolerances) -> Errors:
     return Errors(tuple(e for e in found if e.half_range > 0), elements)
 
 
+def is_solid(lens: Lens) -> np.ndarray:
+    """Which surfaces (S,) have glass or plastic behind them."""
+    catalogued = (np.asarray(lens.coefficients, float) != np.array(AIR)).any(1)
+    return catalogued | np.array([s.is_model for s in lens.info.surfaces])
+
+
 def elements_of(lens: Lens) -> list[tuple[int, int]]:
     """First and last surface of each element: glass between two air gaps, or a mirror in air; plates, stops and folds in air are none."""
     found, first = [], None
-    for i, s in enumerate(lens.info.surfaces):
-        behind = bool(s.glass) or s.is_model
+    for i, (s, behind) in enumerate(zip(lens.info.surfaces, is_solid(lens), strict=True)):
         if first is None and (behind or s.kind == "mirror"):
             first = i
         if first is not None and not behind:
@@ -150,15 +156,24 @@ def applied(lens: Lens, errors: Errors, draw: Any) -> Lens:
 
     bend = 1 / (1 + of("radius"))
     tilt, decenter, gaps = _mounted(lens, errors, of)
+    melt = _melts(lens)
     return lens.perturbed(
         curvature=jnp.asarray(lens.curvature) * bend,
         even=jnp.asarray(lens.even).at[:, 0].multiply(bend),
         thickness=jnp.asarray(lens.thickness) + of("thickness") * _onward(lens) + gaps,
-        nd_shift=jnp.asarray(lens.nd_shift) + of("nd"),
-        dispersion_shift=(1 + jnp.asarray(lens.dispersion_shift)) / (1 + of("vd")) - 1,
+        nd_shift=jnp.asarray(lens.nd_shift) + of("nd")[melt],
+        dispersion_shift=(1 + jnp.asarray(lens.dispersion_shift)) / (1 + of("vd")[melt]) - 1,
         tilt=jnp.asarray(lens.tilt) + tilt,
         decenter=jnp.asarray(lens.decenter) + decenter,
     )
+
+
+def _melts(lens: Lens) -> np.ndarray:
+    """The surface (S,) before each medium's piece of glass: a fold or mirror inside a piece changes nothing of it."""
+    first = np.arange(lens.S)
+    for i, s in enumerate(lens.info.surfaces[1:], 1):
+        first[i] = first[i - 1] if s.kind in ("fold", "mirror") else i
+    return first
 
 
 def _onward(lens: Lens) -> np.ndarray:

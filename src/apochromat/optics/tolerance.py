@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,9 @@ from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, rings, tangents_of
 from apochromat.optics.trace import OK, trace
 from apochromat.optics.wavefront import launched_path
+
+if TYPE_CHECKING:
+    from apochromat.optics.tolerance_report import Report
 
 SEED = 1  # of samples, where none is given
 BATCH = 25  # samples traced together
@@ -137,6 +140,17 @@ def evaluated(lens: Lens, errors: Errors, criterion: Criterion, draws: np.ndarra
     return np.concatenate([np.asarray(part) for part in parts])[: len(draws)]
 
 
+@float64
+def evaluated_focus(lens: Lens, draws: np.ndarray, within: Tolerances | str = "precision") -> np.ndarray:
+    """Shifts (N, C) mm of the image plane by which samples are refocused, from the distance of the lens as designed and refocused."""
+    distances = evaluated(lens, _errors(lens, within), _image_distance, np.vstack([np.zeros((1, draws.shape[1])), draws]))
+    return distances[1:] - distances[0]
+
+
+def _image_distance(lens: Lens) -> Any:
+    return jnp.asarray(lens.thickness)[:, -1]
+
+
 def _value(lens: Lens, errors: Errors, criterion: Criterion, refocus: bool, draw: Any) -> Any:
     sample = applied(lens, errors, draw)
     return jnp.ravel(criterion(refocused(sample) if refocus else sample))
@@ -204,3 +218,10 @@ def wavefront_errors(lens: Lens) -> Any:
 
     each = jax.vmap(jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None)), (0, None, None))
     return each(jnp.arange(lens.C), jnp.asarray(lens.fields), jnp.asarray(lens.info.wavelengths_nm)).ravel()
+
+
+def tolerance(lens: Lens, samples: int = 500, seed: int = SEED, tolerances: str = "precision") -> Report:
+    """Yield, worst offenders and refocus of a lens built within a declared set; see `tolerance_report.tolerance_report`."""
+    from apochromat.optics.tolerance_report import tolerance_report
+
+    return tolerance_report(lens, samples, seed, tolerances)

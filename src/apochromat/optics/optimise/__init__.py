@@ -4,5 +4,19 @@ from apochromat.optics.optimise.goal import Goal, Rays, Term, Variable, read_goa
 from apochromat.optics.optimise.least_squares import Progress
 from apochromat.optics.optimise.merit import Merit
 from apochromat.optics.optimise.search import Optimised, optimise
+from apochromat.optics.optimise.substitute import Substituted, substitute, swapped
 
-__all__ = ["Goal", "Merit", "Optimised", "Progress", "Rays", "Term", "Variable", "optimise", "read_goal"]
+__all__ = [
+    "Goal",
+    "Merit",
+    "Optimised",
+    "Progress",
+    "Rays",
+    "Substituted",
+    "Term",
+    "Variable",
+    "optimise",
+    "read_goal",
+    "substitute",
+    "swapped",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from apochromat.optics.errors import LensError
-from apochromat.optics.lens import Lens
+from apochromat.optics.lens import Lens, SurfaceInfo
 from apochromat.optics.optimise.beams import AXIS, Plan, Samples, half_pupil, pupils, seen
 from apochromat.optics.optimise.goal import Goal, Rays, Term
 from apochromat.optics.optimise.terms import KINDS, NEED_POINTS, Numbers, Shape, see
 from apochromat.optics.optimise.variables import Slot, Variables, configurations_of, moved, surfaces_of, variables_of
+from apochromat.optics.perturb import is_solid
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import bundles
 from apochromat.optics.trace import OK, trace_points
@@ -70,30 +71,29 @@ class Merit:
     @float64
     def linearised(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (R,) and their Jacobian (R, V)."""
-        residuals, jacobian = _linearised(self._key, self._data, jnp.asarray(x))
+        residuals, jacobian, owner = _linearised(self._key, self._data, jnp.asarray(x))
+        self._owner = np.asarray(owner)
         return np.asarray(residuals), np.asarray(jacobian)
 
     @float64
     def lens(self, x: np.ndarray) -> Lens:
-        """The lens that x describes, its leaves NumPy arrays."""
-        changed = moved(self.start, self._key.slots, self._data.scale, jnp.asarray(x))
-        return jax.tree.map(np.asarray, changed)
+        """The lens that x describes, its leaves NumPy arrays. Clear radii that are finite follow the heights of the outermost rays."""
+        changed = jax.tree.map(np.asarray, moved(self.start, self._key.slots, self._data.scale, jnp.asarray(x)))
+        if not np.isfinite(changed.semi_diameter).any():
+            return changed
+        return changed.replace(semi_diameter=np.asarray(self.start.semi_diameter) * needed(changed) / needed(self.start))
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and largest x (V,)."""
         return self.variables.bounds(self.start)
 
     def parts(self, residuals: np.ndarray) -> dict[str, float]:
-        """Sum of squares by kind of term."""
+        """Sum of squares by kind of term, of residuals (R,) that `linearised` gave."""
         found: dict[str, float] = {}
-        for shape, part in zip(self._key.shapes, self._split(residuals), strict=True):
-            found[shape.kind] = found.get(shape.kind, 0.0) + float(part @ part)
+        sums = np.bincount(self._owner, residuals**2, len(self._key.shapes))
+        for shape, part in zip(self._key.shapes, sums.tolist(), strict=True):
+            found[shape.kind] = found.get(shape.kind, 0.0) + part
         return found
-
-    @float64
-    def _split(self, residuals: np.ndarray) -> list[np.ndarray]:
-        sizes = jax.eval_shape(lambda data, x: _terms(self._key, data, x), self._data, jnp.zeros(len(self.variables)))
-        return np.split(residuals, np.cumsum([s.size for s in sizes])[:-1])
 
 
 def _terms(key: Key, data: Data, x: Any) -> list[Any]:
@@ -109,13 +109,17 @@ def _residuals(key: Key, data: Data, x: Any) -> Any:
 
 
 @partial(jax.jit, static_argnums=0)
-def _linearised(key: Key, data: Data, x: Any) -> tuple[Any, Any]:
-    def twice(x: Any) -> tuple[Any, Any]:
-        residuals = jnp.concatenate(_terms(key, data, x))
-        return residuals, residuals
+def _linearised(key: Key, data: Data, x: Any) -> tuple[Any, Any, Any]:
+    """Residuals (R,), Jacobian (R, V), and which term each residual is of (R,)."""
 
-    jacobian, residuals = jax.jacfwd(twice, has_aux=True)(x)
-    return residuals, jacobian
+    def residuals_of(x: Any) -> tuple[Any, Any]:
+        terms = _terms(key, data, x)
+        owner = jnp.repeat(jnp.arange(len(terms)), np.array([t.size for t in terms]), total_repeat_length=sum(t.size for t in terms))
+        residuals = jnp.concatenate(terms)
+        return residuals, (residuals, owner)
+
+    jacobian, (residuals, owner) = jax.jacfwd(residuals_of, has_aux=True)(x)
+    return residuals, jacobian, owner
 
 
 def _prepared(lens: Lens, goal: Goal, variables: Variables) -> tuple[Key, Data]:
@@ -140,8 +144,16 @@ def _prepared(lens: Lens, goal: Goal, variables: Variables) -> tuple[Key, Data]:
         wavelength_weights=np.array(weights, float),
     )
     numbers = tuple(_numbers(lens, term, shape) for term, shape in zip(goal.terms, shapes, strict=True))
-    plain = jax.tree.map(lambda leaf: np.asarray(leaf, float), lens)
-    return Key(variables.slots, plan, shapes, primary), Data(plain, samples, numbers, np.array(variables.scale))
+    return Key(variables.slots, plan, shapes, primary), Data(plain(lens), samples, numbers, np.array(variables.scale))
+
+
+def plain(lens: Lens) -> Lens:
+    """The lens without names, so that lenses of one structure share compiled code whatever their glasses and labels."""
+    info = lens.info
+    surfaces = tuple(SurfaceInfo(kind=s.kind, is_model=s.is_model) for s in info.surfaces)
+    names = tuple(str(c) for c in range(lens.C))
+    nameless = replace(info, name="", surfaces=surfaces, configurations=names, pixel_um=None, image_radius_mm=None, notes=(), source="")
+    return jax.tree.map(lambda leaf: np.asarray(leaf, float), lens.replace(info=nameless))
 
 
 def _shape(lens: Lens, term: Term, fields: int, wavelengths: list[float], of_image: int) -> Shape:
@@ -161,7 +173,7 @@ def _shape(lens: Lens, term: Term, fields: int, wavelengths: list[float], of_ima
 
 def _surfaces(lens: Lens, term: Term) -> tuple[int, ...]:
     """Surfaces that a term is about."""
-    rows = lens.info.surfaces
+    rows, solid = lens.info.surfaces, is_solid(lens)
     if term.kind.startswith("folded"):
         found = [i for i, s in enumerate(rows) if s.kind == "fold"] if not term.surfaces else surfaces_of(lens, term.surfaces)
         if not found:
@@ -172,9 +184,9 @@ def _surfaces(lens: Lens, term: Term) -> tuple[int, ...]:
     plates = ("cover", "filter", "fold")
     apart = [i for i in range(lens.S - 1) if rows[i].kind not in plates and rows[i + 1].kind != "fold"]
     if term.kind in ("centre", "edge"):
-        return tuple(i for i in apart if rows[i].glass or rows[i].is_model)
+        return tuple(i for i in apart if solid[i])
     if term.kind == "air":
-        return tuple(i for i in apart if not (rows[i].glass or rows[i].is_model))
+        return tuple(i for i in apart if not solid[i])
     return tuple(i for i in range(lens.S) if rows[i].kind == "standard")
 
 
@@ -235,7 +247,7 @@ def _vignetting(lens: Lens, rays: Rays, fields: np.ndarray) -> np.ndarray:
 def _passing(lens: Lens, fields: np.ndarray, config: int) -> np.ndarray:
     """Vignetting factors (F, 4) of the pupils that clear radii leave, by their extent along y and x."""
     arms = np.stack([[0, 1], [0, -1], [1, 0]])[:, None] * FRACTIONS[:, None]
-    wavelength = lens.info.wavelengths_nm[lens.info.primary]
+    wavelength, lens = lens.info.wavelengths_nm[lens.info.primary], plain(lens)
     rays = bundles(lens, fields, wavelength, arms.reshape(-1, 2), config)
     _, status = _points(lens, rays, wavelength, config)
     passes = np.asarray(status).reshape(len(fields), 3, -1) == OK
@@ -253,12 +265,23 @@ def _points(lens: Lens, rays: Any, wavelength_nm: Any, config: Any) -> tuple[Any
 @float64
 def heights(lens: Lens) -> np.ndarray:
     """Clear radii (S,): declared, or else what the rays of the lens's fields need; mm."""
+    declared = np.asarray(lens.semi_diameter, float)
+    return np.where(np.isfinite(declared), declared, needed(lens))
+
+
+@float64
+def needed(lens: Lens) -> np.ndarray:
+    """Heights (S,) of the outermost rays of the lens's fields that fill the stop, at the primary wavelength; 0.05 mm at least."""
     edge = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, -1.0], [1.0, 0.0]])
     wavelength = lens.info.wavelengths_nm[lens.info.primary]
-    found = np.full(lens.S, 0.05)
+    fields, lens, found = _on_y(lens, np.asarray(lens.fields)), unvignetted(plain(lens)), np.full(lens.S, 0.05)
     for c in range(lens.C):
-        points, status = _points(lens, bundles(lens, _on_y(lens, np.asarray(lens.fields)), wavelength, edge, c), wavelength, c)
+        points, status = _points(lens, bundles(lens, fields, wavelength, edge, c), wavelength, c)
         reach = np.where(np.asarray(status) == OK, np.hypot(points[:-1, ..., 0], points[:-1, ..., 1]), 0.0)
         found = np.maximum(found, reach.max((1, 2)))
-    declared = np.asarray(lens.semi_diameter, float)
-    return np.where(np.isfinite(declared), declared, found)
+    return found
+
+
+def unvignetted(lens: Lens) -> Lens:
+    """The lens without clear radii."""
+    return lens.replace(semi_diameter=np.full(lens.S, np.inf), inner_radius=np.zeros(lens.S))

@@ -11,6 +11,7 @@ import numpy as np
 from apochromat.optics.errors import LensError
 from apochromat.optics.lens import Lens
 from apochromat.optics.optimise.goal import Surfaces, Variable
+from apochromat.optics.perturb import is_solid
 
 BEND = 0.02  # mm of sag at the edge that one unit of a surface's variable makes
 SHIFT, INDEX, ABBE = 0.2, 0.02, 2.0  # mm, index, Abbe number by which one unit of theirs moves
@@ -103,7 +104,7 @@ def _shapes(lens: Lens, variable: Variable) -> list[int]:
     if variable.surfaces and flat:
         kind = lens.info.surfaces[flat[0]].kind
         raise LensError(f"Expected a surface of {lens.info.name} whose shape can change, found number {flat[0]}, a {kind}.")
-    glass = ["", *(s.glass or s.is_model for s in lens.info.surfaces)]
+    glass = [False, *is_solid(lens)]
     means = [i for i in found if variable.surfaces or glass[i] or glass[i + 1] or lens.info.surfaces[i].kind == "mirror"]
     return [i for i in means if i not in flat]
 
