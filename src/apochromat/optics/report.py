@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
@@ -37,9 +38,11 @@ FIRST_ORDER = (
 )
 
 
-def write_report(lens: Lens, path: str | Path, *, configurations: Sequence[int] | None = None) -> None:
+def write_report(
+    lens: Lens, path: str | Path, *, configurations: Sequence[int] | None = None, analyses: Iterable[str] | None = None
+) -> None:
     """Write the page (see `html`) to a file, in one piece."""
-    text, path = html(lens, configurations=configurations), Path(path)
+    text, path = html(lens, configurations=configurations, analyses=analyses), Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -163,7 +166,7 @@ def _aspheres(lens: Lens) -> str:
     return "<h3>Aspheric coefficients</h3>\n" + _table(["Surface", *head], rows)
 
 
-def _raised(power: int) -> str:
+def _raised(power: Any) -> str:
     return str(power).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
 
 
@@ -207,14 +210,9 @@ def svg(draw: Callable[..., None], result: Any, size_in: tuple[float, float], sa
         FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     body = text[text.index("<svg") :].replace(INK_IN_FIGURES, "currentColor").replace("#000000", "currentColor")
-    return _without_background(body)
-
-
-def _without_background(body: str) -> str:
-    """The SVG without the white rectangles behind the figure and its axes."""
-    for patch in ("fill: #ffffff; stroke: #ffffff; stroke-linejoin: miter", "fill: #ffffff"):
-        body = body.replace(patch, patch.replace("#ffffff", "none"))
-    return body
+    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', body))
+    body = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", body)
+    return body.replace("fill: #ffffff", "fill: none").replace("stroke: #ffffff", "stroke: none")  # no ground of its own
 
 
 def _remarks(lens: Lens) -> str:

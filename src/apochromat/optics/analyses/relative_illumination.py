@@ -1,8 +1,9 @@
-"""Relative illumination: area of the lens's real pupil in direction-cosine space as seen from the image point, by that on axis.
+"""Relative illumination: irradiance of the image of a uniform scene by that on axis, from the area of the real, vignetted pupil.
 
-M. P. Rimmer, "Relative illumination calculations", SPIE 655, 1986. The irradiance of a uniform scene is its radiance times the integral of
-dL dM over the rays that arrive, so that cos^4, pupil aberration and vignetting are all in it; coatings and absorption are not (see
-throughput).
+The projected solid angle of the pupil in direction-cosine space (M. P. Rimmer, "Relative illumination calculations", SPIE 655, 1986), taken
+on the object side and carried to the image by the conservation of etendue: beam area x cos^4 over the area that a small patch of the field
+covers on the image. So cos^4, distortion, pupil aberration and vignetting are all in it, and astigmatism does not upset it; coatings and
+absorption are not (see throughput).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE, ORDER = "Relative illumination", 80
+STEP = 1e-4  # of the field's tangent
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class RelativeIllumination(Result):
     height_mm: np.ndarray  # (F,) of the chief ray on the image
     relative: np.ndarray  # (F,) with vignetting
     unvignetted: np.ndarray  # (F,) the same lens without clear radii
-    pupil_area: np.ndarray  # (F,) in direction cosines squared; pi sin^2 u' on axis
+    pupil_area: np.ndarray  # (F,) projected solid angle, pi sin^2 u' on axis
 
 
 def compute(lens: Lens, config: int = 0, *, wavelength_nm: float | None = None, count: int = 11, mesh: int = 16) -> RelativeIllumination:
@@ -46,8 +48,8 @@ def compute(lens: Lens, config: int = 0, *, wavelength_nm: float | None = None, 
     require_any(found, lens, "relative illumination")
     shape = (count, mesh + 1, 4 * mesh)
     usable = ((found.status == OK) | (found.status == CLIPPED)).reshape(shape)
-    corners = np.stack([found.L, found.M], -1).reshape(*shape, 2)
-    area = np.where(_around(usable).all(0), _areas(_around(corners)), 0.0)
+    corners = _beam(lens, found, slopes, config).reshape(*shape, 2)
+    area = np.where(_around(usable).all(0), _areas(_around(corners)), 0.0) / _patch(lens, slopes, wavelength, config)[:, None, None]
     whole, open_area = area.sum((1, 2)), (area * _open(lens, found, shape)).sum((1, 2))
     height = np.hypot(*np.moveaxis(found.points[:, 0, 0, -1, :2], -1, 0))
     return RelativeIllumination(
@@ -58,6 +60,22 @@ def compute(lens: Lens, config: int = 0, *, wavelength_nm: float | None = None, 
         unvignetted=whole / whole[0],
         pupil_area=open_area,
     )
+
+
+def _beam(lens: Lens, found: Rays, slopes: np.ndarray, config: int) -> np.ndarray:
+    """Coordinates (F, P, 2) of the rays whose area is the beam's etendue per unit area of the field's tangents."""
+    vergence = float(np.asarray(lens.object_vergence)[config])
+    if vergence:
+        return found.start[:, 0, :, 3:5] / vergence
+    return found.start[:, 0, :, :2] / (1 + (slopes**2).sum(1))[:, None, None]  # cos^2 of the field, so cos^4 in area
+
+
+def _patch(lens: Lens, slopes: np.ndarray, wavelength_nm: float, config: int) -> np.ndarray:
+    """Area (F,) that chief rays cover on the image per unit area of the field's tangents."""
+    beside = STEP * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
+    chief = rays(lens, (slopes[:, None] + beside).reshape(-1, 2), wavelength_nm, np.zeros((1, 2)), config, apertures=False)
+    moved = np.diff(chief.landed[:, 0, 0].reshape(-1, 2, 2, 2), axis=2)[:, :, 0] / (2 * STEP)
+    return np.abs(np.linalg.det(moved))
 
 
 def _around(values: np.ndarray) -> np.ndarray:

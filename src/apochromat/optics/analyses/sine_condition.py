@@ -1,7 +1,8 @@
 """Offence against the sine condition: sagittal coma of a small field by image height, from the axial rays of each zone of the stop.
 
-OSC(zone) = (m / m0) (l' - p') / (L' - p') - 1, where m / m0 is the zone's sine magnification over the paraxial one (h / sin U' over the focal length for a distant object), l'
-and L' the paraxial and the zone's crossing of the axis, and p' the exit pupil, all from one origin (A. E. Conrady, "Applied Optics and Optical Design", 1929; R. Kingslake, "Lens Design Fundamentals", 2010, section 9.3).
+OSC(zone) = (m / m0) (l' - p') / (L' - p') - 1, where m / m0 is the zone's sine magnification over the paraxial one (h / sin U' over the
+focal length for a distant object), l' and L' the paraxial and the zone's crossing of the axis, and p' the exit pupil, all from one origin
+(A. E. Conrady, "Applied Optics and Optical Design", 1929; R. Kingslake, "Lens Design Fundamentals", 2010, section 9.3).
 """
 
 from __future__ import annotations
