@@ -1,0 +1,54 @@
+"""The library's telephotos: what they are."""
+
+import numpy as np
+import pytest
+
+from apochromat.optics.files import lens, library, read_lens
+from apochromat.optics.first_order import first_order
+from apochromat.optics.glass import glass
+
+TELEPHOTOS = tuple(name for name in ("tele-apo", "tele-achromat", "hyperchromat") if name in library())
+
+
+@pytest.fixture(scope="module", params=TELEPHOTOS)
+def name(request):
+    return request.param
+
+
+def test_focal_length_and_aperture(name):
+    # every configuration is really filled on axis: the f-number is that of the real marginal ray
+    found = lens(name)
+    assert float(first_order(found).efl_mm) == pytest.approx(19.9, abs=0.02)
+    ends = read_lens(name)
+    assert ends.aperture.f_number == 2.39
+    assert ends.aperture.fixed_stop
+    assert [c.object_distance_mm for c in ends.configurations] == [np.inf, 3000.0, 1000.0]
+
+
+def test_envelope(name):
+    # prism, 13 mm along the entry axis and 32 mm along the folded one, at most 8 elements, one moving group
+    found = lens(name)
+    fold = next(i for i, s in enumerate(found.info.surfaces) if s.kind == "fold")
+    radii, thickness = np.asarray(found.semi_diameter), np.asarray(found.thickness)
+    behind = [radii[i] for i, s in enumerate(found.info.surfaces) if s.kind != "fold" and i > fold]
+    assert thickness[:, :fold].sum(1).max() + max(behind) <= 13
+    assert thickness[:, fold:].sum(1).max() + radii[0] <= 32.005
+    elements = [s for s in found.info.surfaces if s.glass and s.label.startswith("L")]
+    assert len(elements) <= 8
+    assert np.ptp(thickness.sum(1)) < 1e-6  # the image stays where it is
+    moved = np.flatnonzero(np.ptp(thickness, axis=0) > 0)
+    assert len(moved) == 2
+    assert {s.group for s in found.info.surfaces[moved[0] + 1 : moved[1] + 1]} == {"focus"}
+
+
+def test_cover_and_filter_are_in_the_path(name):
+    kinds = [s.kind for s in lens(name).info.surfaces]
+    assert "cover" in kinds
+    assert "filter" in kinds
+
+
+def test_glass_is_real(name):
+    for surface in read_lens(name).surfaces:
+        assert isinstance(surface.glass, str)
+        if surface.glass:
+            assert glass(surface.glass).range_nm[0] <= 435.9
