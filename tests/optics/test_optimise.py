@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from apochromat.optics.errors import LensError
+from apochromat.optics.first_order import first_order
+from apochromat.optics.glass import glass
 from apochromat.optics.lens import AIR, Lens, LensInfo, SurfaceInfo
-from apochromat.optics.optimise import Goal, Merit, Term, Variable, optimise
+from apochromat.optics.optimise import Goal, Merit, Term, Variable, optimise, read_goal, substitute, swapped
+from apochromat.optics.optimise.least_squares import descend
 
 DOUBLET = (SurfaceInfo("stop"), SurfaceInfo(glass="crown", is_model=True), SurfaceInfo(glass="flint", is_model=True), SurfaceInfo())
 
@@ -82,3 +85,89 @@ def test_jacobian_is_that_of_differences_for_every_kind_of_variable_and_term(mer
         near, far = (merit.linearised(x + k * step)[0] - merit.linearised(x - k * step)[0] for k in (1, 2))
         difference = (8 * near - far) / 12 / step[i]
         assert np.abs(difference - jacobian[:, i]).max() <= 1e-6 * np.abs(jacobian[:, i]).max(), label
+
+
+@pytest.fixture(scope="module")
+def simple():
+    """Two curvatures and the image distance for a focal length and a spot: one compiled merit for the tests of the search."""
+    variables = (Variable(kind="curvature", surfaces=(1, 3), low=-0.12, high=0.12), Variable(kind="defocus"))
+    terms = (Term(kind="spot"), Term(kind="efl", target=20.5, weight=30))
+    return doublet(("far",)), Goal(variables=variables, terms=terms, iterations=12, restarts=2)
+
+
+def test_the_same_seed_gives_the_same_lens_and_a_better_one(simple):
+    lens, goal = simple
+    first, again = (optimise(lens, goal, seed=3) for _ in range(2))
+    assert np.array_equal(first.lens.curvature, again.lens.curvature)
+    assert first.merit < 0.1 * first.start_merit
+    assert first.merit == pytest.approx(sum(first.parts.values()), rel=1e-12)
+    assert float(first_order(first.lens).efl_mm) == pytest.approx(20.5, abs=1e-2)
+    assert np.abs(first.lens.curvature).max() <= 0.12
+    assert first.lens.conic[1] == lens.conic[1]
+
+
+def test_an_interrupted_search_keeps_the_best(simple):
+    lens, goal = simple
+    merits = []
+
+    def stop(count, merit):
+        merits.append(merit)
+        if count == 3:
+            raise KeyboardInterrupt
+
+    found = optimise(lens, goal, progress=stop)
+    assert found.interrupted
+    assert found.merit == merits[-1] < merits[0]
+
+
+def test_glass_is_replaced_by_real_glass_and_swapped(simple):
+    lens, goal = simple
+    goal = goal.model_copy(update={"variables": (*goal.variables, Variable(kind="nd"))})
+    found = substitute(lens, goal, candidates=("N-BK7", "F2", "N-SF5"), trials=2, seed=1)
+    assert set(found.glasses) == {1, 2}
+    assert set(found.glasses.values()) <= {"N-BK7", "F2", "N-SF5"}
+    assert not any(s.is_model for s in found.lens.info.surfaces)
+    assert float(first_order(found.lens).efl_mm) == pytest.approx(20.5, abs=0.05)
+
+
+def test_a_swap_keeps_the_power_of_the_outer_faces(simple):
+    lens, _ = simple
+    real = swapped(lens, 2, glass("N-SF5"))
+    assert real.curvature[3] * (1 - glass("N-SF5").nd) == pytest.approx(lens.curvature[3] * (1 - 1.62), rel=1e-12)
+
+
+class Rosenbrock:
+    """Residuals 10 (y - x^2) and 1 - x: a bent valley with its floor at (1, 1)."""
+
+    def linearised(self, x):
+        return np.array([10 * (x[1] - x[0] ** 2), 1 - x[0]]), np.array([[-20 * x[0], 10.0], [-1.0, 0.0]])
+
+
+def test_descent_finds_a_known_minimum():
+    wide = np.full(2, -5.0), np.full(2, 5.0)
+    found = descend(Rosenbrock(), np.array([-1.2, 1.0]), wide, 200)
+    assert found.x == pytest.approx([1.0, 1.0], abs=1e-6)
+
+
+def test_descent_stays_inside_bounds():
+    found = descend(Rosenbrock(), np.array([-1.2, 1.0]), (np.full(2, -5.0), np.array([0.5, 5.0])), 200)
+    assert found.x == pytest.approx([0.5, 0.25], abs=1e-6)
+
+
+def test_a_goal_that_asks_for_what_is_not_there_is_refused(tmp_path):
+    lens = doublet()
+    efl = (Term(kind="efl", target=20.0),)
+    for goal, word in (
+        (Goal(variables=(Variable(kind="curvature", surfaces=(9,)),), terms=efl), "found 9"),
+        (Goal(variables=(Variable(kind="curvature", surfaces=(0,)),), terms=efl), "stop"),
+        (Goal(variables=(Variable(kind="defocus", configurations=("nearer",)),), terms=efl), "nearer"),
+        (Goal(variables=(Variable(kind="defocus"),), terms=(Term(kind="efl"),)), "target"),
+        (Goal(variables=(Variable(kind="defocus"),), terms=(Term(kind="folded_entry", high=13.0),)), "fold"),
+        (Goal(variables=(Variable(kind="defocus"),), terms=(Term(kind="spot", fields=(4,)),)), "fields"),
+    ):
+        with pytest.raises(LensError, match=word):
+            Merit(lens, goal)
+    path = tmp_path / "goal.toml"
+    path.write_text('[[variables]]\nkind = "curvature"\n[[terms]]\nkind = "spit"\n')
+    with pytest.raises(LensError, match=r"terms\.0\.kind"):
+        read_goal(path)
