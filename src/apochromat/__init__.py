@@ -21,8 +21,10 @@ _HOMES = {
     "RawFrame": "apochromat.light.raw_frame",
     "NoiseModel": "apochromat.light.noise",
     "Rendition": "apochromat.light.rendition",
+    "certify": "apochromat.optics.certificate",
+    "lens": "apochromat.optics.files",
 }
-__all__ = ["NoiseModel", "RawFrame", "Rendition", "__version__", "develop", "read", "stages", "write_dng"]
+__all__ = ["NoiseModel", "RawFrame", "Rendition", "__version__", "certify", "develop", "lens", "read", "stages", "write_dng"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,12 +11,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from apochromat import __version__
-from apochromat.cli import develop, info, output, stages
+from apochromat.cli import develop, info, lens, output, stages
 from apochromat.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, UsageError, complain
 
 app = typer.Typer(
     name="apo",
-    help="Develop RAW files into finished photographs.",
+    help="Develop RAW files into finished photographs; show, certify and design lenses.",
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 for verb in (develop.develop, info.info, stages.stages):
     app.command()(verb)
+app.add_typer(lens.app, name="lens")
 
 
 def _print_version(wanted: bool) -> None:
