@@ -86,7 +86,7 @@ def aimed(lens: Lens, tangents: Any, index: Any, pupil: Any, config: Any) -> Ray
     residual = _at_stop(lens, tangents, index, points, config) - radius * pupil
     reached = jnp.abs(residual).max(1, keepdims=True) < AIMED * jnp.maximum(fixed_radius, 1e-3)
     points = points - jnp.einsum("pij,pj->pi", inverse, jnp.where(reached, residual, 0.0))
-    return _launched(lens, tangents, jnp.where(reached, points, FAR), config)
+    return launched(lens, tangents, jnp.where(reached, points, FAR), config)
 
 
 def _solved(miss: Any, start: Any, target: Any, longest: Any, steps: int, *, whole: bool = False) -> tuple[Any, Any]:
@@ -132,11 +132,11 @@ def _inverse(jacobian: Any) -> Any:
 
 
 def _at_stop(lens: Lens, tangents: Any, index: Any, points: Any, config: Any) -> Any:
-    end = trace(lens, _launched(lens, tangents, points, config), index, config, apertures=False, last=lens.info.stop)
+    end = trace(lens, launched(lens, tangents, points, config), index, config, apertures=False, last=lens.info.stop)
     return jnp.stack([end.x, end.y], -1)
 
 
-def _launched(lens: Lens, tangents: Any, points: Any, config: Any) -> Ray:
+def launched(lens: Lens, tangents: Any, points: Any, config: Any) -> Ray:
     """Rays of a field through points (P, 2) of the plane of surface 0; a near object's point lies tan(field) x distance beside the axis."""
     vergence = jnp.asarray(lens.object_vergence)[config]
     slopes = tangents + points * vergence
@@ -154,7 +154,7 @@ def tangents_of(lens: Lens, field: Any, config: Any) -> Any:
 
     def miss(unknown: Any, part: Any, target: Any, lens: Lens = fixed, index: Any = fixed_index) -> Any:
         """Of a chief ray by its tangents and point (1, 4): where it passes the stop, and how far it lands from the image height."""
-        ray = _launched(lens, unknown[0, :2], unknown[:, 2:], config)
+        ray = launched(lens, unknown[0, :2], unknown[:, 2:], config)
         end = trace(lens, ray, index, config, apertures=False)
         stop = _at_stop(lens, unknown[0, :2], index, unknown[:, 2:], config)
         return jnp.concatenate([jnp.stack([end.x, end.y], -1) - target * part, stop], 1)

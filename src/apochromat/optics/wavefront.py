@@ -71,14 +71,15 @@ def arrived(lens: Lens, ray: Ray, wavelength_nm: Any, config: Any, *, apertures:
     return Arrived(x, y, L, M, N, path, status, chief, back[1, 1] / onward, back[0, 1], index[-1], onward)
 
 
-def path_difference(at: Arrived, defocus_mm: Any = 0.0, about: Any = None) -> Any:
+def path_difference(at: Arrived, defocus_mm: Any = 0.0, about: Any = None, *, far: bool = False) -> Any:
     """Chief ray's path less that of each ray (P,), in mm, to the sphere about the chief ray's point, `defocus_mm` beyond the image.
 
-    about: x, y (2,) mm of another image point in that plane. Rays that never reached the image have 0.
+    about: x, y (2,) mm of another image point in that plane. far: to a plane across each ray, a sphere of infinite radius.
+    Rays that never reached the image have 0.
     """
     shift = at.onward * defocus_mm
     centre = _in_plane(at.chief, shift) if about is None else about
-    curvature = at.chief[4] * at.vergence / (shift * at.vergence + at.reach)
+    curvature = 0.0 if far else at.chief[4] * at.vergence / (shift * at.vergence + at.reach)
     usable = (at.status == OK) | (at.status == CLIPPED)
     rays = tuple(jnp.where(usable, v, c) for v, c in zip((at.x, at.y, at.L, at.M, at.N, at.path), at.chief, strict=True))
     whole = _to_sphere(at.chief, centre, shift, curvature, at.medium)
