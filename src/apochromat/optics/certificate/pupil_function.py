@@ -27,6 +27,11 @@ class PupilFunction(NamedTuple):
     stop: np.ndarray  # coefficients (2, D, D)
     onward: float  # sign of the direction along z
     mask: np.ndarray  # (K, K) over the square about the stop's unit disc, rows along y
+    operator: np.ndarray  # (T, P) from values at the fitted rays to coefficients
+
+    def refitted(self, eikonal: np.ndarray) -> PupilFunction:
+        """The same pupil with another eikonal at the same rays (P,)."""
+        return self._replace(eikonal=_placed(self.operator @ eikonal))
 
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
         """Directions alpha (n,) and beta (n,) of a regular grid over the exit cone."""
@@ -54,10 +59,17 @@ def fitted(L: np.ndarray, M: np.ndarray, onward: float, eikonal: np.ndarray, pup
     centre, half = (low + high) / 2, (high - low) / 2 * 1.01  # the rays of a quadrature stop short of the edge
     chosen, orthogonal = _basis()
     terms = legvander2d(*_xy((directions - centre) / half), [DEGREE, DEGREE])[:, chosen.ravel()] @ orthogonal
-    fit = np.linalg.solve(terms.T @ terms + 1e-9 * np.eye(terms.shape[1]), terms.T @ np.column_stack([eikonal, pupil]))
-    solution = np.zeros((3, *chosen.shape))
-    solution[:, chosen] = (orthogonal @ fit).T
-    return PupilFunction(centre, half, solution[0], solution[1:], onward, mask)
+    operator = orthogonal @ np.linalg.solve(terms.T @ terms + 1e-9 * np.eye(terms.shape[1]), terms.T)
+    stop = np.stack([_placed(operator @ pupil[:, k]) for k in (0, 1)])
+    return PupilFunction(centre, half, _placed(operator @ eikonal), stop, onward, mask, operator)
+
+
+def _placed(coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients (T,) of the products that are used as a square (D, D)."""
+    chosen = _basis()[0]
+    square = np.zeros(chosen.shape)
+    square[chosen] = coefficients
+    return square
 
 
 def _xy(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

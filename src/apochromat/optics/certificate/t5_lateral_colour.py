@@ -94,6 +94,9 @@ def pupil_functions(view: View) -> list[PupilFunction]:
         used = arrived(rays.status[i])
         L, M, N, path = (v[i, used] for v in (rays.L, rays.M, rays.N, rays.path))
         eikonal = path + L * x + M * y + N * z
+        if view.pupils and used.all():
+            functions.append(view.pupils[i].refitted(eikonal - eikonal.mean()))
+            continue
         functions.append(fitted(L, M, float(np.sign(N[0])), eikonal - eikonal.mean(), rays.pupil[used], view.mask))
     return functions
 

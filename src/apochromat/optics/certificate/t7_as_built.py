@@ -57,6 +57,7 @@ def built(lens: Lens, lenses: list[Nominal], samples: int | None = None) -> Buil
     beams = [beams_of(lens, n) for n in lenses]
     sets = {name: Tolerances(**rows) for name, rows in thresholds()["tolerances"].items() if name != "status"}
     errors = errors_of(lens, sets[table["deciding_set"]])
+    lenses = [_with_pupils(lens, errors, n, rays) for n, rays in zip(lenses, beams, strict=True)]
     yields = tuple(
         _yield(lens, lenses, beams, name, errors, errors_of(lens, within).table() / errors.table(), samples)
         for name, within in sets.items()
@@ -67,6 +68,14 @@ def built(lens: Lens, lenses: list[Nominal], samples: int | None = None) -> Buil
         notes.append(f"Test 7 asks for {table['samples']} samples; {samples} were drawn.")
     sensitive = sensitivities(lens, lenses[0], beams[0], errors)
     return Built(_judged(deciding, yields, sensitive), yields, sensitive, tuple(notes))
+
+
+def _with_pupils(lens: Lens, errors: Errors, nominal: Nominal, beams: Beams) -> Nominal:
+    """The nominal lens with its pupil functions, which samples refit: their rays' directions move by less than the fit can see."""
+    view = sample_view(lens, errors, np.zeros(len(errors)), nominal.view, beams, nominal.launched.config)
+    if view is None or not arrived(view.fields.status).all():
+        return nominal
+    return replace(nominal, view=replace(nominal.view, pupils=tuple(t5_lateral_colour.pupil_functions(view))))
 
 
 def _judged(deciding: AsBuilt, yields: tuple[AsBuilt, ...], sensitive: tuple[Sensitivity, ...]) -> TestResult:
