@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Measure everything and write docs/performance.md and docs/quality.md.
+"""Measure everything and write docs/performance.md, docs/quality.md and docs/optics/performance.md.
 
-    run.py [--data FOLDER] [--rounds 5] [--page performance|quality]
+    run.py [--data FOLDER] [--rounds 5] [--page performance|quality|optics]
 
 FOLDER holds the measuring scripts and the data they need (default: `shared` beside the checkout); without it only the figures that
 need no data are measured, and nothing is written.
@@ -106,20 +106,30 @@ def quality(data):
     (ROOT / "docs/quality.md").write_text("\n".join(lines))
 
 
+def optics(data, rounds):
+    """docs/optics/performance.md"""
+    lines = ["# Performance of the lens engine", "", heading(), "", "Written by `make bench`; seconds, medians after compilation.", ""]
+    rows = run(sys.executable, ROOT / "benchmarks/optics.py", "--data", data / "data/lens", "--rounds", rounds)
+    (ROOT / "docs/optics/performance.md").write_text("\n".join([*lines, rows.split("\n\n", 1)[1].strip(), ""]))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--page", choices=("performance", "quality"), help="write only this page")
+    parser.add_argument("--page", choices=("performance", "quality", "optics"), help="write only this page")
     arguments = parser.parse_args()
     if not (arguments.data / "bench").is_dir():
         raise SystemExit(f"bench: expected measuring scripts and data in {arguments.data}, found no folder bench there; say --data FOLDER")
-    if arguments.page != "quality":
+    if arguments.page in (None, "performance"):
         performance(arguments.data, arguments.rounds)
         print("docs/performance.md")
-    if arguments.page != "performance":
+    if arguments.page in (None, "quality"):
         quality(arguments.data)
         print("docs/quality.md")
+    if arguments.page in (None, "optics"):
+        optics(arguments.data, arguments.rounds)
+        print("docs/optics/performance.md")
 
 
 if __name__ == "__main__":
