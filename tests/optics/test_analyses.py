@@ -190,6 +190,22 @@ def test_colour_of_a_thin_lens():
     assert spectrum.ordinary_um == pytest.approx(1e3 * F / 2000, rel=1e-4)
 
 
+def test_mtf_of_a_slow_thin_lens_on_axis_is_that_of_a_perfect_lens():
+    found = compute("mtf_frequency", thin_lens())
+    share = np.mean([_circle(w / WAVES[1] / 2) for w in WAVES])  # at half the cut-off of the middle wavelength
+    assert found.perfect[[0, -1]] == pytest.approx([1, share], abs=1e-9)
+    assert np.allclose(found.sagittal[0], found.perfect, atol=0.01)
+    assert np.allclose(found.tangential[0], found.perfect, atol=0.01)
+    over_field = compute("mtf_field", thin_lens())
+    shares = [np.mean([_circle(part * w / WAVES[1]) for w in WAVES]) for part in (0.05, 0.1, 0.2)]
+    assert np.allclose(over_field.tangential[0], shares, atol=0.01)
+
+
+def _circle(part):
+    """MTF of a circular pupil at a share of its cut-off frequency."""
+    return 2 / np.pi * (np.arccos(part) - part * np.sqrt(1 - part**2))
+
+
 def test_throughput_of_a_plate():
     n = index_of(BK7, 550.0)
     options = {"low_nm": 550.0, "high_nm": 550.0, "count": 1}
@@ -232,7 +248,7 @@ def test_every_analysis_is_drawn_and_written(name):
     from matplotlib.figure import Figure
 
     module = analysis(name)
-    result = module.compute(thin_lens(radius=5.0))
+    result = module.compute(thin_lens())
     document = json.loads(result.to_json())
     assert set(document) == {f.name for f in fields(result)}
     figure = Figure(figsize=module.size_in(result))
