@@ -9,6 +9,7 @@ from apochromat.optics.glass import glass
 from apochromat.optics.lens import AIR, Lens, LensInfo, SurfaceInfo
 from apochromat.optics.optimise import Goal, Merit, Term, Variable, optimise, read_goal, substitute, swapped
 from apochromat.optics.optimise.least_squares import descend
+from apochromat.optics.optimise.terms import LOST_UM
 
 DOUBLET = (SurfaceInfo("stop"), SurfaceInfo(glass="crown", is_model=True), SurfaceInfo(glass="flint", is_model=True), SurfaceInfo())
 
@@ -171,3 +172,12 @@ def test_a_goal_that_asks_for_what_is_not_there_is_refused(tmp_path):
     path.write_text('[[variables]]\nkind = "curvature"\n[[terms]]\nkind = "spit"\n')
     with pytest.raises(LensError, match=r"terms\.0\.kind"):
         read_goal(path)
+
+
+def test_lost_rays_are_finite_in_value_and_derivative(merit):
+    x = np.zeros(len(merit.variables))
+    x[merit.variables.labels.index("stop radius 0")] = 45.0  # a stop of 11 mm before a face of 9 mm radius
+    residuals, jacobian = merit.linearised(x)
+    assert np.isfinite(residuals).all()
+    assert np.isfinite(jacobian).all()
+    assert merit.parts(residuals)["spot"] > 0.01 * LOST_UM**2
