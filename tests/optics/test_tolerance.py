@@ -1,5 +1,8 @@
 """Errors of building: rigid elements, refocus, exact derivatives, yields that are known."""
 
+import json
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from apochromat.optics.model_glass import C_NM, D_NM, F_NM
 from apochromat.optics.perturb import ARCMIN, Tolerances, built, declared, elements_of, errors_of, tolerances
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import bundle
-from apochromat.optics.tolerance import derivatives, evaluated, monte_carlo, refocused, sensitivity, wavefront_errors
+from apochromat.optics.tolerance import derivatives, evaluated, monte_carlo, refocused, sensitivity, tolerance, wavefront_errors
 from apochromat.optics.trace import trace_points
 
 ROWS = (
@@ -165,3 +168,17 @@ def test_declared_sets(lens):
         monte_carlo(lens, radius_error, 1.0, samples=0)
     with pytest.raises(LensError, match="something to build"):
         monte_carlo(lens, radius_error, 1.0, Tolerances(**NONE))
+
+
+def test_the_report_says_what_was_drawn(lens):
+    one = lens.replace(fields=np.zeros((1, 2)), info=replace(lens.info, wavelengths_nm=(D_NM,), weights=(1.0,), primary=0))
+    report = tolerance(one, samples=20, seed=4)
+    found = json.loads(report.to_json())
+    assert (found["samples"], found["seed"], found["status"], len(found["beams"])) == (20, 4, "assumed", 1)
+    assert found["beams"][0]["limit"] == pytest.approx(1 / 14)
+    assert found["yield"] == 1.0
+    assert found["refocus_um"][1] > 1.0
+    rises = [rise for _, rise in found["offenders"]]
+    assert rises == sorted(rises, reverse=True)
+    assert rises[0] > 0
+    assert report.text().startswith("doublet: 100.0 % of 20 samples pass")
