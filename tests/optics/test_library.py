@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apochromat.optics.certificate.certify import certify
 from apochromat.optics.files import lens, library, read_lens
 from apochromat.optics.first_order import first_order
 from apochromat.optics.glass import glass
@@ -52,3 +53,9 @@ def test_glass_is_real(name):
         assert isinstance(surface.glass, str)
         if surface.glass:
             assert glass(surface.glass).range_nm[0] <= 435.9
+
+
+def test_tele_apo_passes_the_design_tests():
+    certificate = certify(lens("tele-apo"), as_built=False)
+    assert [t.passed for t in certificate.tests] == [True] * 6
+    assert certificate.design.passed
