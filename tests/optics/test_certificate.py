@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from apochromat.optics import perturb
 from apochromat.optics.certificate import Certificate, certify
 from apochromat.optics.certificate.crossings import crossings, most_crossings
 from apochromat.optics.certificate.pupil_function import fitted, line_spreads, transfer
@@ -281,12 +279,6 @@ class TestDocument:
         assert certificate.image_radius_mm == pytest.approx(FOCAL * thresholds()["defaults"]["image_radius_per_focal_length"], rel=0.02)
         said = " ".join(certificate.notes)
         assert all(word in said for word in ("pixel pitch", "image radius", "3 m", "cover glass", "filter"))
-
-    def test_thresholds_are_versioned_and_the_tolerances_those_of_the_room(self) -> None:
-        declared = tomllib.loads(files("apochromat.optics.certificate").joinpath("thresholds.toml").read_text("utf-8"))
-        assert declared["version"]
-        for name in ("precision", "ordinary"):
-            assert perturb.Tolerances(**declared["tolerances"][name]) == perturb.tolerances(name)
 
 
 class TestRefusals:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from apochromat.optics.certificate.thresholds import thresholds
 from apochromat.optics.errors import LensError
 from apochromat.optics.lens import AIR, Lens, LensInfo, SurfaceInfo
 from apochromat.optics.model_glass import C_NM, D_NM, F_NM
@@ -159,8 +160,9 @@ def test_the_worst_offender_is_the_one_that_counts(lens):
 
 
 def test_declared_sets(lens):
-    sets = declared()["sets"]
-    assert declared()["status"] == "assumed"
+    sets = declared().sets
+    assert declared().status == "assumed"
+    assert declared().version == thresholds()["version"]
     assert all(getattr(sets["ordinary"], k) == pytest.approx(2 * getattr(sets["precision"], k)) for k in NONE)
     with pytest.raises(LensError, match="precision"):
         tolerances("perfect")

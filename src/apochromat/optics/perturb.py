@@ -6,10 +6,8 @@ decentre of each of its surfaces and a change of the gaps around them; the surfa
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -38,17 +36,28 @@ class Tolerances(BaseModel):
     tilt_arcmin: float = Field(ge=0, allow_inf_nan=False, description="Of an element, and of each of its surfaces")
 
 
+@dataclass(frozen=True)
+class Declared:
+    """The tolerance sets by name, how firm they are ("assumed": no maker's data), and the version of the file that declares them."""
+
+    sets: dict[str, Tolerances]
+    status: str
+    version: str
+
+
 @cache
-def declared() -> dict[str, Any]:
-    """`tolerances.toml`: version, status, and the sets by name."""
-    text = (files("apochromat.optics") / "tolerances.toml").read_text(encoding="utf-8")
-    document = tomllib.loads(text)
-    return document | {"sets": {name: Tolerances(**rows) for name, rows in document["sets"].items()}}
+def declared() -> Declared:
+    """The tolerance sets of the certificate's one declared file, `certificate/thresholds.toml`."""
+    from apochromat.optics.certificate.thresholds import thresholds
+
+    document = thresholds()
+    table = document["tolerances"]
+    return Declared({name: Tolerances(**rows) for name, rows in table["sets"].items()}, table["status"], document["version"])
 
 
 def tolerances(name: str = "precision") -> Tolerances:
     """A declared set; LensError names those there are."""
-    sets = declared()["sets"]
+    sets = declared().sets
     if name not in sets:
         raise LensError(f"Expected a set of tolerances ({', '.join(sets)}), found {name!r}.")
     return sets[name]

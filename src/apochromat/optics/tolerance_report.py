@@ -74,7 +74,7 @@ class Report:
 def tolerance_report(lens: Lens, samples: int = 500, seed: int = SEED, tolerances: str = "precision") -> Report:
     """Monte Carlo and sensitivities of RMS wavefront errors over the lens's fields, wavelengths and configurations.
 
-    tolerances: a set of `tolerances.toml`. Raises LensError for another name, or where nothing can err.
+    tolerances: a declared set, see `perturb.declared`. Raises LensError for another name, or where nothing can err.
     """
     alone = sensitivity(lens, wavefront_errors, tolerances)
     limits = np.maximum(MARECHAL, ALLOWED * alone.nominal)
@@ -88,4 +88,4 @@ def tolerance_report(lens: Lens, samples: int = 500, seed: int = SEED, tolerance
     beams = tuple(Beam(c, (float(f[0]), float(f[1])), w, *(float(v) for v in numbers)) for (c, f, w), *numbers in values)
     offenders = tuple((alone.labels[k], float(rise[k])) for k in order)
     spread = (float(moves.std()), float(np.abs(moves).max()))
-    return Report(info.name, tolerances, set_["version"], set_["status"], samples, seed, drawn.passing, beams, offenders, spread)
+    return Report(info.name, tolerances, set_.version, set_.status, samples, seed, drawn.passing, beams, offenders, spread)

@@ -19,7 +19,7 @@ from apochromat.optics.certificate.view import Nominal, View, arrived
 from apochromat.optics.certificate.words import judged
 from apochromat.optics.errors import LensError
 from apochromat.optics.lens import Lens
-from apochromat.optics.perturb import Errors, Tolerances, applied, errors_of
+from apochromat.optics.perturb import Errors, applied, declared, errors_of
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import rings
 from apochromat.optics.trace import Ray, trace
@@ -55,7 +55,7 @@ def built(lens: Lens, lenses: list[Nominal], samples: int | None = None) -> Buil
     if samples < 1:
         raise LensError(f"Expected at least one sample for the as-built test, found {samples}.")
     beams = [beams_of(lens, n) for n in lenses]
-    sets = {name: Tolerances(**rows) for name, rows in thresholds()["tolerances"].items() if name != "status"}
+    sets = declared().sets
     errors = errors_of(lens, sets[table["deciding_set"]])
     lenses = [_with_pupils(lens, errors, n, rays) for n, rays in zip(lenses, beams, strict=True)]
     yields = tuple(
@@ -63,7 +63,7 @@ def built(lens: Lens, lenses: list[Nominal], samples: int | None = None) -> Buil
         for name, within in sets.items()
     )
     deciding = next(y for y in yields if y.tolerances == table["deciding_set"])
-    notes = [f"Tolerances are {thresholds()['tolerances']['status']}; samples are drawn with seed {table['seed']}."]
+    notes = [f"Tolerances are {declared().status}; samples are drawn with seed {table['seed']}."]
     if samples != table["samples"]:
         notes.append(f"Test 7 asks for {table['samples']} samples; {samples} were drawn.")
     sensitive = sensitivities(lens, lenses[0], beams[0], errors)
