@@ -220,7 +220,7 @@ class Prescription(_Document):
 
     def _check_order(self, config: int) -> None:
         """Real surfaces stand in the order of light; a flat dummy in one medium (a stop, say) may lie anywhere."""
-        forward, z, last, name, medium = 1, 0.0, 0.0, 1, ""
+        forward, z, last, name, medium = 1, 0.0, -math.inf, 1, ""
         for i, (s, t) in enumerate(zip(self.surfaces, self.thicknesses(config), strict=True)):
             after = medium if s.kind in ("mirror", "fold") else s.glass
             if s.bend or any(s.even) or after != medium or s.kind == "mirror":
