@@ -32,6 +32,10 @@ MORE = {  # name: maker, file, and nd, Vd (Handbook of Optics, vol. II) where th
     "CAF2": ("MISC", "main/CaF2/Malitson.yml", (1.433849, 94.995854, NOT_PRINTED)),
     "F_SILICA": ("MISC", "main/SiO2/Malitson.yml", (1.458464, 67.821433, NOT_PRINTED)),
 }
+EARLIER = {  # SCHOTT's Zemax catalogue before 2006: B and C of Sellmeier; nd and Vd of indices in a ray tracing report of then
+    "LAFN21": ((1.88298347, 9.36029744e-3, 0.240214668, 3.54026371e-2, 1.23537623, 84.3919934), (1.788309, 47.4704, NOT_PRINTED)),
+    "SF53": ((1.56973534, 1.20851905e-2, 0.306366017, 5.41694051e-2, 1.03021429, 117.353733), (1.728301, 28.6867, NOT_PRINTED)),
+}
 TEMPERATURE_C = {"OHARA": 25, "HOYA": 20, "CDGM": 20, "HIKARI": 23, "SUMITA": 20}  # of the data sheets
 AFTER_MOULDING = r"^M[CP]-|\(M\)$|-25$"  # entries for the index after precision moulding: not glasses to polish
 NORMAL_LINES = {"CDGM": (0.645704, -0.00170318)}  # PgF - dPgF over Vd in CDGM's data sheet, whose PgF are older than the catalogue's dPgF
@@ -245,7 +249,19 @@ def collect(database: Path) -> list[dict[str, Any]]:
             print(f"{maker} {name} is left out: {reason}", file=sys.stderr)
         else:
             rows.append(row)
-    return rows + newer({(row["maker"], plain(row["name"])) for row in rows}, {plain(name) for _, name, _ in wanted}, printed)
+    found = {(row["maker"], plain(row["name"])) for row in rows}
+    return rows + earlier() + newer(found, {plain(name) for _, name, _ in wanted}, printed)
+
+
+def earlier() -> list[dict[str, Any]]:
+    """Glasses that the recent catalogue no longer has, from h to t: the range of their data was not found."""
+    rows = []
+    for name, (terms, constants_printed) in EARLIER.items():
+        row = {"name": name, "maker": "SCHOTT", "from_nm": 404.7, "to_nm": 1013.9, "temperature_c": 20, "catalogue": constants_printed}
+        row |= {"source": "SCHOTT Zemax catalog before 2006", "formula": [1.0, *[0.0] * 6, *terms]}
+        gate(row, None)
+        rows.append(row)
+    return rows
 
 
 def newer(taken: set[tuple[str, str]], known: set[str], printed: dict[tuple[str, str], Sheet]) -> list[dict[str, Any]]:

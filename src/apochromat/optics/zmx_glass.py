@@ -1,4 +1,8 @@
-"""The GLAS records of a Zemax lens file: model glass, catalogue glass of the makers that the file names, offsets."""
+"""The GLAS records of a Zemax lens file: model glass, catalogue glass of the makers that the file names, offsets.
+
+The program's nd and Vd of model glass hold at 486.1, 587.6 and 656.3 nm, not at the lines F, d and C that these stand for: so say the
+indices in its reports (17 model glasses of published lenses, to 3e-8). They are brought to the lines when a file is read, and back.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from typing import Any
 
 from apochromat.optics.build import catalogue_name
 from apochromat.optics.errors import LensError
-from apochromat.optics.glass import Glass, UnknownGlass, glass
+from apochromat.optics.glass import Glass, UnknownGlass, glass, model_index
 
 UNSET = [1.5, 40.0]  # nd and Vd that the program writes where it has not filled them in
+STATED_NM = (486.1, 587.6, 656.3)  # where nd and Vd of its model glass hold
+DECIMALS = 13, 10  # of nd and Vd read: what rounding leaves of numbers written and read again
 
 
 def resolve(surfaces: list[Any], catalogues: Any) -> None:
@@ -53,9 +59,27 @@ def medium(s: Any, file: str) -> dict[str, Any]:
     if any(map(math.isnan, numbers)):
         raise LensError(f"expected numbers in GLAS, found {' '.join(s.glass)!r} at surface {s.number}, in {file}.")
     if words[0] == "___BLANK":
+        nd, vd = from_stated(nd, vd, dpgf)
         return {"glass": {"nd": nd, "vd": vd, "dpgf": dpgf}}
     if words[1] != "4" or not (nd_offset or vd_offset):
         return {"glass": words[0]}
     real = glass(words[0])
     spread = (real.nd + nd_offset - 1) / (real.vd + vd_offset) / ((real.nd - 1) / real.vd)
     return {"glass": words[0], "nd_shift": nd_offset, "dispersion_shift": spread - 1}
+
+
+def to_stated(nd: float, vd: float, dpgf: float) -> tuple[float, float]:
+    """nd and Vd of a model glass as a file states them, from those at the lines d, F and C."""
+    f, d, c = (float(model_index(nd, vd, dpgf, nm)) for nm in STATED_NM)
+    return d, (d - 1) / (f - c)
+
+
+def from_stated(nd: float, vd: float, dpgf: float) -> tuple[float, float]:
+    """nd and Vd at the lines d, F and C, from what a file states."""
+    if not (nd > 1 and vd > 5):  # no glass: the prescription says so
+        return nd, vd
+    real = nd, vd
+    for _ in range(6):  # each gains three digits
+        stated = to_stated(*real, dpgf)
+        real = real[0] + nd - stated[0], real[1] + vd - stated[1]
+    return round(real[0], DECIMALS[0]), round(real[1], DECIMALS[1])

@@ -17,6 +17,7 @@ from apochromat.optics.errors import LensError
 from apochromat.optics.glass import glass
 from apochromat.optics.lens import Lens
 from apochromat.optics.prescription import Dispersion, ModelGlass, Prescription, SurfaceRow, at
+from apochromat.optics.zmx_glass import to_stated
 
 ANYTHING = 1e10  # mm, stands for infinity where the format has no word for it
 TAIL = '0 0 0 1 1 1 0 0 "" 0'  # of an operand of the configurations
@@ -124,7 +125,8 @@ def _glass(s: SurfaceRow, i: int) -> list[str]:
     if s.glass == "" and not shifted:
         return []
     if isinstance(s.glass, ModelGlass) and not shifted:
-        return [f"  GLAS ___BLANK 1 0 {_number(s.glass.nd)} {_number(s.glass.vd)} {_number(s.glass.dpgf)} 0 0 0 0 0"]
+        nd, vd = to_stated(s.glass.nd, s.glass.vd, s.glass.dpgf)
+        return [f"  GLAS ___BLANK 1 0 {_number(nd)} {_number(vd)} {_number(s.glass.dpgf)} 0 0 0 0 0"]
     if s.glass == "" or not isinstance(s.glass, str):
         what = "coefficients" if isinstance(s.glass, Dispersion) else "a shifted index of air or model glass"
         raise LensError(f"expected catalogue or model glass, which .zmx can say, found {what} behind surface {i + 1}.")
