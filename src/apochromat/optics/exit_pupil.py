@@ -1,15 +1,17 @@
-"""The exit pupil on a regular grid of directions at the image: amplitude, path and where each ray lands.
+"""The exit pupil on a regular grid of directions at the image: light, path, and where each ray lands.
 
 The image of a point is a Fourier transform over direction cosines at the image (Debye), not over the stop: the two differ for oblique
-fields, whose pupil is anamorphic, and for distorted pupils. A few rays are aimed through the stop; polynomials through them say from
-where a ray must start to arrive in a wanted direction; every point of the grid is then a real ray. What the polynomials leave of the
-direction is made up for by the path's exact derivative, the ray's own transverse aberration.
+fields, whose pupil is anamorphic, and for distorted pupils. A few hundred rays of each field, aimed at the stop, are traced at each
+wavelength; polynomials over their directions carry what the grid needs: the angle eikonal (M. Born, E. Wolf, "Principles of Optics",
+section 4.1), whose derivative is where a ray lands; where it started, whose Jacobian is its light; and by how much it clears the stop
+and the edges that cut deepest. What the fit leaves of the path is known, and if it is too much, more rays and a higher degree follow.
 
-The squared amplitude is the light of a uniformly lit object's beam per unit of direction cosines: |d(x0, y0) / d(L, M)|.
+Light is that of a uniformly lit object's beam per unit of direction cosines. Cells that an edge cuts count by the part that is open.
 """
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,97 +20,145 @@ import numpy as np
 from jax import lax
 
 from apochromat.optics.lens import Lens
-from apochromat.optics.pupil import aimed, launched, rings, tangents_of
-from apochromat.optics.trace import OK, trace
-from apochromat.optics.wavefront import Arrived, arrived, path_difference
+from apochromat.optics.precision import float64
+from apochromat.optics.pupil import aimed, rings, tangents_of
+from apochromat.optics.trace import CLIPPED, OK, Ray, Traced, trace_whole
+from apochromat.optics.wavefront import launched_path
 
-NODES = rings(6, 12)[0]  # of the stop, aimed
-DEGREE = 6  # of the polynomials
-BEYOND = 1.2  # of the pupil's rim, to which polynomials are followed
-RIM = 1.01  # half width of the grid that holds the pupil, over that of the nodes
+LEVELS = ((14, 9, 32), (24, 14, 52))  # degree of the polynomials, rings and arms of rays in the stop, and one ring on its rim
+ENOUGH = 5e-3  # waves RMS that a fit may leave before the next level is taken
+FAINT = 1e-3  # weight in the fit of rays that an aperture clips
+EDGES = 4  # apertures, besides the stop, that may cut one beam
+SMOOTH = 10  # degree of the polynomials of all but the path
+BEYOND = 1.02  # of the farthest node, to which polynomials are followed
 
 
-class Cone(NamedTuple):
-    """One object point's rays, aimed, and polynomials from direction cosines at the image to start and stop; inside jit."""
+class Beam(NamedTuple):
+    """One object point's light at one wavelength; polynomials over the unit square of directions, (D + 1, D + 1) by Legendre's; jit's."""
 
-    tangents: Any  # (2,)
-    wavelength: Any
+    wavelength: Any  # nm
+    medium: Any  # index of the image space
+    turn: Any  # (2, 2) rows: the grid's axes in x and y
     middle: Any  # (2,) direction cosines in the middle of the pupil, along the grid's axes
     half: Any  # (2,) half widths, in direction cosines
-    weights: Any  # (terms, 4) of the polynomials: x0, y0 (mm) and the stop's two coordinates
-    turn: Any  # (2, 2) rows: the grid's axes in x and y
-    spread: Any  # mm, the furthest that a ray lands from the image point, along either axis
+    point: Any  # (2,) mm, the image point along the grid's axes: where the chief ray of the primary wavelength meets the image plane
+    drift: Any  # (2,) of that point per mm of defocus
+    lead: Any  # path of a reference ray less that of each, mm, to plane wavefronts' feet at the image point
+    source: Any  # (2, ...) mm, where rays start
+    margins: Any  # (1 + EDGES, ...) of the stop and of the edges that cut deepest: positive inside
+    spread: Any  # mm, the furthest that a ray that passes lands from the image point along either axis, in any of the planes asked for
+    reach: Any  # of the farthest node from the middle, in half widths
+    residual: Any  # waves RMS that the polynomial leaves of the path
 
 
 class Pupil(NamedTuple):
-    """Rays (n, n) of a regular grid of directions, rows along the second axis; inside jit."""
+    """A regular grid of directions (n, n), rows along the second axis; inside jit."""
 
-    at: Arrived  # (n * n,)
-    light: Any  # (n, n) squared amplitude, the sum over an unvignetted pupil being 1
-    short: Any  # (n, n, 2) what each ray's direction lacks to the grid's
-
-
-def image_point(lens: Lens, field: Any, config: Any, defocus_mm: Any) -> Any:
-    """x, y (2,) mm where the chief ray of the primary wavelength meets the plane `defocus_mm` beyond the image; inside jit."""
-    index = lens.index(jnp.asarray(lens.info.wavelengths_nm[lens.info.primary]))
-    ray = aimed(lens, tangents_of(lens, field, config), index, jnp.zeros((1, 2)), config)
-    end = trace(lens, ray, index, config, apertures=False)
-    shift = _onward(lens) * defocus_mm
-    return jnp.stack([end.x[0] + shift * end.L[0] / end.N[0], end.y[0] + shift * end.M[0] / end.N[0]])
+    amplitude: Any  # (n, n), the sum of light over an unvignetted pupil being 1
+    light: Any  # (n, n) of each cell; the squared amplitude where no edge cuts it
+    lead: Any  # (n, n) mm
+    toward: Any  # two (n, n): direction cosines along the grid's axes
+    beside: Any  # two (n, n): mm from the image point in the image plane
 
 
-def cone(lens: Lens, field: Any, wavelength: Any, config: Any, point: Any, defocus_mm: Any, turn: Any) -> Cone:
-    """Aim the nodes of one object point and fit the polynomials; point (2,) mm: the image point; inside jit."""
-    index, tangents = lens.index(wavelength), tangents_of(lens, field, config)
-    ray = aimed(lens, tangents, index, jnp.asarray(NODES), config)
-    free = trace(lens, ray, index, config, apertures=False)
-    clear = trace(lens, ray, index, config).status == OK
-    arrives = free.status == OK
-    toward = jnp.stack([free.L, free.M], -1) @ turn.T
+@float64
+def beams(lens: Lens, fields: Any, wavelengths_nm: Any, turns: Any, config: Any, planes_mm: Any) -> Beam:
+    """Beams (F, W) of fields (F, 2) at wavelengths (W,), grids turned by (F, 2, 2), as finely fitted as they need; planes (Z,) mm."""
+    arrays = [jnp.asarray(v, jnp.float64) for v in (fields, wavelengths_nm, turns, planes_mm)]
+    for level in range(len(LEVELS)):
+        found = beams_at(lens, *arrays, config, level)
+        if float(found.residual.max()) <= ENOUGH:
+            break
+    return found
+
+
+@partial(jax.jit, static_argnames="level")
+def beams_at(lens: Lens, fields: Any, wavelengths_nm: Any, turns: Any, planes_mm: Any, config: Any, level: int) -> Beam:
+    """`beams` by one level of fit: differentiable."""
+    primary = lens.info.wavelengths_nm[lens.info.primary]
+    every = jnp.append(wavelengths_nm, primary)
+
+    def one(field: Any, turn: Any) -> Beam:
+        pupil = jnp.concatenate([jnp.zeros((1, 2)), jnp.asarray(_nodes(level))])
+        ray = aimed(lens, tangents_of(lens, field, config), lens.index(primary), pupil, config)
+        ends, margins = jax.vmap(lambda wavelength: _traced(lens, ray, wavelength, config))(every)
+        chief = jax.tree.map(lambda v: v[-1, 0], ends)
+        point, drift = jnp.stack([chief.x, chief.y]), jnp.stack([chief.L, chief.M]) / jnp.abs(chief.N)
+        nodes = jax.tree.map(lambda v: v[:-1, 1:], ends)
+        start = _source(lens, Ray(*(v[1:] for v in ray)), config)
+        fit = partial(_fitted, lens, start, turn, point, drift, planes_mm, level)
+        return jax.vmap(fit)(wavelengths_nm, nodes, margins[:-1, :, 1:])
+
+    return jax.vmap(one)(fields, turns)
+
+
+@cache
+def _nodes(level: int) -> np.ndarray:
+    """Points (P, 2) of the stop."""
+    _, count, arms = LEVELS[level]
+    angle = 2 * np.pi * np.arange(arms) / arms
+    return np.concatenate([rings(count, arms)[0], np.stack([np.cos(angle), np.sin(angle)], -1)])
+
+
+def _source(lens: Lens, ray: Ray, config: Any) -> Any:
+    """Coordinates (P, 2) whose area is a beam's light: start of rays from infinity, sines at a near object times its distance."""
+    vergence = jnp.asarray(lens.object_vergence)[config]
+    near = vergence != 0
+    sines = jnp.stack([ray.L, ray.M], -1) / jnp.where(near, vergence, 1.0)
+    return jnp.where(near, sines, jnp.stack([ray.x, ray.y], -1))
+
+
+def _traced(lens: Lens, ray: Ray, wavelength: Any, config: Any) -> tuple[Traced, Any]:
+    """Rays (P,) on the image plane, with the path from their object point, and margins (1 + 2 S, P) of the stop and of every edge."""
+    index = lens.index(wavelength)
+    end, points = trace_whole(lens, ray, index, config, apertures=False)
+    r2 = ((points[:-1, :, :2] - jnp.asarray(lens.decenter)[:, None]) ** 2).sum(-1)
+    semi2, inner2 = jnp.asarray(lens.semi_diameter)[:, None] ** 2, jnp.asarray(lens.inner_radius)[:, None] ** 2
+    finite = jnp.isfinite(semi2)
+    outer = jnp.where(finite, 1 - r2 / jnp.where(finite, semi2, 1.0), 1.0)
+    inner = jnp.where(inner2 > 0, r2 / jnp.where(inner2 > 0, inner2, 1.0) - 1, 1.0)
+    stop = 1 - (_at_stop(lens, ray, points, config) ** 2).sum(-1) / jnp.asarray(lens.stop_radius)[config] ** 2
+    margins = jnp.concatenate([stop[None], outer, inner])
+    clipped = (end.status == OK) & (margins[1:].min(0) < 0)
+    path = end.opl + launched_path(ray, jnp.asarray(lens.object_vergence)[config])
+    return end._replace(opl=path, status=jnp.where(clipped, CLIPPED, end.status)), margins
+
+
+def _at_stop(lens: Lens, ray: Ray, points: Any, config: Any) -> Any:
+    """Points (P, 2) where rays pass the plane of the stop's vertex."""
+    stop = lens.info.stop
+    if stop == 0:
+        return jnp.stack([ray.x, ray.y], -1)
+    here, before = points[stop], points[stop - 1]
+    along = here[:, 2] - before[:, 2] + jnp.asarray(lens.thickness)[config][stop - 1]
+    along = jnp.where(jnp.abs(along) < 1e-12, 1.0, along)
+    return here[:, :2] - (here[:, 2] / along)[:, None] * (here - before)[:, :2]
+
+
+def _fitted(
+    lens: Lens, start: Any, turn: Any, point: Any, drift: Any, planes: Any, level: int, wavelength: Any, end: Traced, margins: Any
+) -> Beam:
+    """The beam of nodes (P,) at one wavelength."""
+    arrives, clear = (end.status == OK) | (end.status == CLIPPED), end.status == OK
+    toward, landed = (jnp.stack(v, -1) @ turn.T for v in ((end.L, end.M), (end.x - point[0], end.y - point[1])))
     low, high = _range(toward, arrives)
-    middle, half = (low + high) / 2, jnp.maximum((high - low) / 2 * RIM, 1e-9)
-    basis = _legendre((toward - middle) / half) * arrives[:, None]
-    values = jnp.concatenate([jnp.stack([ray.x, ray.y], -1), jnp.asarray(NODES)], -1) * arrives[:, None]
-    weights = jnp.linalg.solve(basis.T @ basis + 1e-13 * jnp.eye(basis.shape[1]), basis.T @ values)
-    landed = _landed(lens, free, defocus_mm) - point
-    spread = jnp.abs(jnp.where(clear[:, None], landed @ turn.T, 0.0)).max()
-    return Cone(tangents, wavelength, middle, half, weights, turn, spread)
-
-
-def pupil_on_grid(lens: Lens, beam: Cone, config: Any, count: int, step: Any) -> Pupil:
-    """Trace the grid of `count` x `count` directions, `step` (2,) apart in direction cosines; inside jit."""
-    offset = jnp.arange(count) - (count - 1) / 2
-    wanted = jnp.stack(jnp.meshgrid(offset * step[0], offset * step[1]), -1).reshape(-1, 2)
-    place = wanted / beam.half
-    place = place * jnp.minimum(1.0, BEYOND / jnp.maximum(jnp.sqrt((place**2).sum(-1, keepdims=True)), 1e-9))
-    start, *slopes = _start_and_slopes(beam, place)
-    points = jnp.concatenate([_centre_of_stop(beam), start[:, :2]])
-    ray = launched(lens, beam.tangents, points, config)
-    at = arrived(lens, ray, beam.wavelength, config)
-    area = jnp.abs(slopes[0][:, 0] * slopes[1][:, 1] - slopes[0][:, 1] * slopes[1][:, 0]) * ray.N[1:] ** 3
-    full = jnp.where((start[:, 2:] ** 2).sum(-1) <= 1, area, 0.0)
-    light = (jnp.where(at.status == OK, full, 0.0) / full.sum()).reshape(count, count)
-    toward = jnp.stack([at.L, at.M], -1) @ beam.turn.T
-    return Pupil(at, light, (beam.middle + wanted - toward).reshape(count, count, 2))
-
-
-def path(lens: Lens, rays: Pupil, beam: Cone, point: Any, defocus_mm: Any) -> tuple[Any, Any]:
-    """OPD (n, n) in mm to a plane wavefront's foot below `point`, and where rays land beside it (n, n, 2), along the grid's axes."""
-    shape = rays.light.shape
-    beside = (_landed(lens, rays.at, defocus_mm) - point) @ beam.turn.T
-    beside = jnp.where((rays.light > 0)[..., None], beside.reshape(*shape, 2), 0.0)
-    lead = path_difference(rays.at, defocus_mm, point, far=True).reshape(shape)
-    return lead + rays.at.medium * (beside * rays.short).sum(-1), beside
-
-
-def _onward(lens: Lens) -> float:
-    return (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)
-
-
-def _landed(lens: Lens, end: Any, defocus_mm: Any) -> Any:
-    """Points (P, 2) of rays in the plane `defocus_mm` beyond the image."""
-    shift = _onward(lens) * defocus_mm
-    return jnp.stack([end.x + shift * end.L / end.N, end.y + shift * end.M / end.N], -1)
+    middle, half = (low + high) / 2, jnp.maximum((high - low) / 2, 1e-9)
+    medium = lens.index(wavelength)[-1]
+    lead = medium * (landed * toward).sum(-1) - end.opl
+    weight = jnp.where(clear, 1.0, jnp.where(arrives, FAINT, 0.0))
+    lead = jnp.where(arrives, lead - (weight * lead).sum() / jnp.maximum(weight.sum(), 1e-30), 0.0)
+    deepest = lax.top_k(-lax.stop_gradient(jnp.where(arrives, margins[1:], 1.0).min(1)), min(EDGES, len(margins) - 1))[1]
+    values = jnp.concatenate([lead[:, None], start, margins[:1].T, margins[1:][deepest].T], 1)
+    place = jnp.where(arrives[:, None], (toward - middle) / half, 0.0)
+    coefficients, left = _least_squares(place, jnp.where(arrives[:, None], values, 0.0), weight, level)
+    waves = left[:, 0] / (wavelength * 1e-6)
+    reach = jnp.sqrt((place**2).sum(-1).max())
+    residual = jnp.sqrt(jnp.where(clear, waves**2, 0.0).sum() / jnp.maximum(clear.sum(), 1))
+    slopes = toward / jnp.abs(end.N)[:, None] - drift @ turn.T
+    apart = jnp.abs(landed + planes[:, None, None] * slopes)
+    spread = jnp.where(clear[:, None], apart, 0.0).max()
+    lead_of, source, edges = coefficients[0], coefficients[1:3], coefficients[3:]
+    return Beam(wavelength, medium, turn, middle, half, turn @ point, turn @ drift, lead_of, source, edges, spread, reach, residual)
 
 
 def _range(values: Any, mask: Any) -> tuple[Any, Any]:
@@ -118,34 +168,96 @@ def _range(values: Any, mask: Any) -> tuple[Any, Any]:
     return jnp.where(mask.any(), low, 0.0), jnp.where(mask.any(), high, 0.0)
 
 
-def _legendre(place: Any) -> Any:
-    """Products (P, terms) of Legendre polynomials up to a total degree, at places (P, 2)."""
+def _least_squares(place: Any, values: Any, weight: Any, level: int) -> tuple[Any, Any]:
+    """Polynomials (K, D + 1, D + 1) of values (P, K) at places (P, 2), and what they leave (P, K): the first of full degree."""
+    degree = LEVELS[level][0]
+    rows, columns = _terms(degree)
+    smooth = int((rows + columns <= SMOOTH).sum())
+    x, y = (legendre(place[:, i], degree) for i in (0, 1))
+    basis, turned = (x[:, rows] * y[:, columns]) @ jnp.asarray(_orthogonal(level)), jnp.asarray(_orthogonal(level))
+    weighted = basis.T * (weight / (weight.sum() + 1e-30))
+    gram, right = weighted @ basis + 1e-13 * jnp.eye(len(rows)), weighted @ values
+    path = jnp.linalg.solve(gram, right[:, :1])
+    other = jnp.linalg.solve(gram[:smooth, :smooth], right[:smooth, 1:])
+    found = jnp.concatenate([path, jnp.pad(other, ((0, len(rows) - smooth), (0, 0)))], 1)
+    square = jnp.zeros((values.shape[1], degree + 1, degree + 1)).at[:, rows, columns].set((turned @ found).T)
+    return square, values - basis @ found
+
+
+@cache
+def _terms(degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Orders along either axis of all products up to a total degree, the lowest first."""
+    pairs = [(total - j, j) for total in range(degree + 1) for j in range(total + 1)]
+    rows, columns = np.array(pairs).T
+    return rows, columns
+
+
+@cache
+def _orthogonal(level: int) -> np.ndarray:
+    """Matrix (terms, terms) that makes products of Legendre polynomials orthonormal over the nodes, each with those before it."""
+    degree = LEVELS[level][0]
+    x, y = (np.polynomial.legendre.legvander(v, degree) for v in _nodes(level).T)
+    rows, columns = _terms(degree)
+    _, upper = np.linalg.qr(x[:, rows] * y[:, columns])
+    return np.asarray(np.linalg.inv(upper) * np.sqrt(len(x)))
+
+
+def legendre(place: Any, degree: int) -> Any:
+    """Legendre polynomials (P, degree + 1) at places (P,)."""
     rows = [jnp.ones_like(place), place]
-    for k in range(1, DEGREE):
+    for k in range(1, degree):
         rows.append(((2 * k + 1) * place * rows[k] - k * rows[k - 1]) / (k + 1))
-    return jnp.stack([rows[i][:, 0] * rows[j][:, 1] for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)], -1)
+    return jnp.stack(rows, -1)
 
 
-def _start_and_slopes(beam: Cone, place: Any) -> tuple[Any, Any, Any]:
-    """Start and stop coordinates (P, 4) at places (P, 2) of the unit square, and their derivatives along either axis."""
+def pupil_on_grid(beam: Beam, count: int, step: Any) -> Pupil:
+    """The grid of `count` x `count` directions, `step` (2,) apart in direction cosines; inside jit."""
+    offset = jnp.arange(count) - (count - 1) / 2
+    limit = BEYOND * beam.reach
+    places = [jnp.clip(offset * step[i] / beam.half[i], -limit, limit) for i in (0, 1)]
+    degree = beam.lead.shape[-1] - 1
+    values, slopes = zip(*(jax.jvp(partial(legendre, degree=degree), (p,), (jnp.ones_like(p),)) for p in places), strict=True)
 
-    def start(place: Any) -> Any:
-        return _legendre(place) @ beam.weights
+    def over(polynomial: Any, along: int | None = None) -> Any:
+        """A polynomial on the grid, or its derivative along one axis."""
+        x, y = (slopes[i] / beam.half[i] if along == i else values[i] for i in (0, 1))
+        return y @ jnp.swapaxes(polynomial, -1, -2) @ x.T
 
-    along = [jax.jvp(start, (place,), (jnp.zeros_like(place).at[:, i].set(1.0),)) for i in (0, 1)]
-    return along[0][0], along[0][1], along[1][1]
+    dx, dy = over(beam.source, 0), over(beam.source, 1)
+    density = jnp.abs(dx[0] * dy[1] - dx[1] * dy[0])
+    within = places[1][:, None] ** 2 + places[0] ** 2 <= limit**2
+    cover = _covered(over(beam.margins)) * within
+    whole = jnp.maximum((cover[0] * density).sum(), 1e-30)
+    opened = cover.min(0)
+    beside = tuple(over(beam.lead, i) / beam.medium for i in (0, 1))
+    toward = jnp.meshgrid(*(beam.middle[i] + offset * step[i] for i in (0, 1)))
+    amplitude = opened * jnp.sqrt(density / whole + 1e-30)
+    return Pupil(amplitude, opened * density / whole, over(beam.lead), tuple(toward), beside)
 
 
-def _centre_of_stop(beam: Cone) -> Any:
-    """Start (1, 2) of the ray through the middle of the stop, by Newton's steps on the polynomials."""
+def _covered(margins: Any) -> Any:
+    """Share (K, n, n) of each cell where a margin is positive, as of a straight edge."""
+    reach = sum(jnp.abs(_slope(margins, axis)) for axis in (1, 2))
+    return jnp.clip(0.5 + margins / jnp.maximum(reach, 1e-30), 0, 1)
 
-    def step(_: Any, place: Any) -> Any:
-        start, along, across = _start_and_slopes(beam, place)
-        slope = jnp.stack([along[0, 2:], across[0, 2:]], -1)
-        return place - jnp.linalg.solve(slope, start[0, 2:])[None]
 
-    place = lax.stop_gradient(lax.fori_loop(0, 4, step, jnp.zeros((1, 2))))
-    return _start_and_slopes(beam, place)[0][:, :2]
+def _slope(values: Any, axis: int) -> Any:
+    """Central differences per cell along an axis, one-sided at its ends."""
+    return jnp.gradient(values, axis=axis)
+
+
+def lead_in_plane(beam: Beam, pupil: Pupil, plane_mm: Any) -> Any:
+    """Lead (n, n) in mm to the image point in the plane `plane_mm` beyond the image."""
+    along = jnp.sqrt(jnp.maximum(1 - pupil.toward[0] ** 2 - pupil.toward[1] ** 2, 0.0))
+    moved = sum(d * t for d, t in zip(beam.drift, pupil.toward, strict=True))
+    return pupil.lead - beam.medium * plane_mm * (moved + along)
+
+
+def beside_in_plane(beam: Beam, pupil: Pupil, plane_mm: Any) -> tuple[Any, Any]:
+    """Where rays land beside the image point, two (n, n) in mm along the grid's axes, in the plane `plane_mm` beyond the image."""
+    along = jnp.sqrt(jnp.maximum(1 - pupil.toward[0] ** 2 - pupil.toward[1] ** 2, 1e-9))
+    x, y = (b + plane_mm * (t / along - d) for b, t, d in zip(pupil.beside, pupil.toward, beam.drift, strict=True))
+    return x, y
 
 
 def turn_to(field: np.ndarray) -> np.ndarray:

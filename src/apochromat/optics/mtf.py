@@ -15,12 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from apochromat.optics.exit_pupil import Cone, Pupil, cone, image_point, path, pupil_on_grid, turn_to
+from apochromat.optics.exit_pupil import Beam, Pupil, beams, beside_in_plane, lead_in_plane, pupil_on_grid, turn_to
 from apochromat.optics.lens import Lens
 from apochromat.optics.precision import float64
 
-LEAST, LARGEST, STEP = 64, 384, 16  # cells across the pupil: fewest, most, a multiple of
+LEAST, LARGEST, STEP = 128, 384, 16  # cells across the pupil: fewest, most, a multiple of
 FINER = 1.1  # the image's period over that at which the phase steps by pi / 2
+RIM = 1.01  # half width of the grid, over the pupil's
 
 
 @float64
@@ -63,74 +64,66 @@ def through_focus(
         weights = lens.info.weights if own else np.ones(len(wavelengths))
     share = np.asarray(weights, float) / np.sum(weights)
     frequencies, planes = (np.atleast_1d(np.asarray(v, float)) for v in (frequencies, defocus_mm))
-    turns = np.stack([turn_to(field) for field in fields])
-    spread, beams = _cones(lens, *(jnp.asarray(v) for v in (fields, wavelengths, turns, planes)), config)
-    period = 4 * FINER * np.asarray(spread) / (wavelengths * 1e-6)  # in wavelengths
-    cells = int(np.ceil((2 * np.asarray(beams.half).max(-1) * period).max() / STEP)) * STEP + STEP
-    count = int(np.clip(cells, LEAST, LARGEST))
-    transfer = _transfer(lens, beams, *(jnp.asarray(v) for v in (fields, planes, frequencies)), config, count, geometric)
+    found = beams(lens, fields, wavelengths, np.stack([turn_to(field) for field in fields]), config, planes)
+    transfer = transferred(found, jnp.asarray(planes), jnp.asarray(frequencies), _cells(found), geometric)
     mixed = jnp.einsum("w,fwzak->zfak", share, transfer)
     light = jnp.einsum("w,fwza->zfa", share, transfer[..., 0])
     return jnp.abs(mixed[..., 1:]) / jnp.maximum(jnp.abs(light), 1e-30)[..., None]
 
 
-@jax.jit
-def _cones(lens: Lens, fields: Any, wavelengths: Any, turns: Any, planes: Any, config: Any) -> tuple[Any, Cone]:
-    """The largest spread (F, W) in mm over the planes, and the beams (F, W)."""
-
-    def one(field: Any, turn: Any, wavelength: Any) -> tuple[Any, Cone]:
-        def at(plane: Any) -> Cone:
-            return cone(lens, field, wavelength, config, image_point(lens, field, config, plane), plane, turn)
-
-        beams = lax.map(at, jnp.stack([planes.min(), planes.max()]))
-        return beams.spread.max(), jax.tree.map(lambda leaf: leaf[0], beams)
-
-    return jax.vmap(lambda field, turn: jax.vmap(lambda w: one(field, turn, w))(wavelengths))(fields, turns)
+def _cells(found: Beam) -> int:
+    """Cells across the pupil that keep phase steps under pi / 2."""
+    half, spread, wavelength = (np.asarray(v) for v in (found.half, found.spread, found.wavelength))
+    cells = (2 * RIM * half.max(-1) * 4 * FINER * spread / (wavelength * 1e-6)).max()
+    return int(np.clip(STEP * np.ceil(cells / STEP), LEAST, LARGEST))
 
 
+@float64
 @partial(jax.jit, static_argnames=("count", "geometric"))
-def _transfer(lens: Lens, beams: Cone, fields: Any, planes: Any, frequencies: Any, config: Any, count: int, geometric: bool) -> Any:
-    """Transfer (F, W, Z, 2, 1 + K), in units of the unvignetted light, at frequency 0 and the given ones."""
+def transferred(found: Beam, planes_mm: Any, frequencies: Any, count: int, geometric: bool = False) -> Any:
+    """Transfer (F, W, Z, 2, 1 + K) of beams (F, W) in planes (Z,), in units of the unvignetted light, at frequency 0 and those given.
+
+    On a pupil of `count` cells across: differentiable.
+    """
     every = jnp.concatenate([jnp.zeros(1), frequencies])
-    points = jax.vmap(lambda f: jax.vmap(lambda z: image_point(lens, f, config, z))(planes))(fields)
 
-    def one(args: Any) -> Any:
-        beam, point = args
-        step = 2 * beam.half / count
-        rays = pupil_on_grid(lens, beam, config, count, step)
+    def one(beam: Beam) -> Any:
+        step = 2 * RIM * beam.half / count
+        pupil = pupil_on_grid(beam, count, step)
+        make = partial(_landed if geometric else _correlated, beam, pupil, step, every)
+        return lax.map(make, planes_mm)
 
-        def at(place: Any) -> Any:
-            plane, where = place
-            lead, beside = path(lens, rays, beam, where, plane)
-            return _landed(rays, beside, every) if geometric else _correlated(lens, rays, lead, beam, step, every)
-
-        return lax.map(at, (planes, point))
-
-    shape = beams.wavelength.shape
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), beams)
-    result = lax.map(one, (flat, jnp.repeat(points, shape[1], axis=0)))
+    shape = found.wavelength.shape
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
+    result = lax.map(one, flat)
     return result.reshape(*shape, *result.shape[1:])
 
 
-def _landed(rays: Pupil, beside: Any, frequencies: Any) -> Any:
+def _landed(beam: Beam, pupil: Pupil, step: Any, frequencies: Any, plane_mm: Any) -> Any:
     """Geometric transfer (2, K) along either axis."""
+    beside = jnp.stack(beside_in_plane(beam, pupil, plane_mm))
     phase = -2 * jnp.pi * beside[..., None] * frequencies
-    return jnp.einsum("yx,yxak->ak", rays.light, jnp.exp(1j * phase))
+    return jnp.einsum("yx,ayxk->ak", pupil.light, jnp.exp(1j * phase))
 
 
-def _correlated(lens: Lens, rays: Pupil, lead: Any, beam: Cone, step: Any, frequencies: Any) -> Any:
+def _correlated(beam: Beam, pupil: Pupil, step: Any, frequencies: Any, plane_mm: Any) -> Any:
     """Diffraction transfer (2, K) along either axis: the pupil's autocorrelation, its image interpolated to any frequency."""
     wave = beam.wavelength * 1e-6
-    amplitude = jnp.sqrt(rays.light) * jnp.exp(-2j * jnp.pi * lead / wave)
-    period = wave / (lens.index(beam.wavelength)[-1] * step)  # (2,) mm
-    return jnp.stack([_along(amplitude.T, period[0], frequencies), _along(amplitude, period[1], frequencies)])
+    field = pupil.amplitude * jnp.exp(-2j * jnp.pi * lead_in_plane(beam, pupil, plane_mm) / wave)
+    period = wave / (beam.medium * step)  # (2,) mm
+    cusp = pupil.light.sum() - (pupil.amplitude**2).sum()
+    return jnp.stack([_along(field.T, period[0], frequencies, cusp), _along(field, period[1], frequencies, cusp)])
 
 
-def _along(amplitude: Any, period: Any, frequencies: Any) -> Any:
-    """Transfer (K,) of a pupil (n, n) for frequencies along its first axis: transform of the line spread over one period."""
-    count = amplitude.shape[0]
-    line = (jnp.abs(jnp.fft.ifft(amplitude, 2 * count, axis=0)) ** 2).sum(1) * 2 * count
+def _along(field: Any, period: Any, frequencies: Any, cusp: Any) -> Any:
+    """Transfer (K,) of a pupil (n, n) for frequencies along its first axis: transform of the line spread over one period.
+
+    Cells that an edge cuts count by their mean, which rounds the autocorrelation's cusp at frequency 0 within one cell: `cusp` is the
+    light that this takes, given back there.
+    """
+    count = field.shape[0]
+    line = (jnp.abs(jnp.fft.ifft(field, 2 * count, axis=0)) ** 2).sum(1) * 2 * count
     order = jnp.fft.fftfreq(2 * count)  # of the period
-    beyond = jnp.abs(frequencies * period) > count  # no cell meets another
-    value = jnp.exp(-2j * jnp.pi * frequencies[:, None] * (order * period)) @ line
-    return jnp.where(beyond, 0.0, value)
+    lag = jnp.abs(frequencies * period)  # in cells
+    value = jnp.exp(-2j * jnp.pi * frequencies[:, None] * (order * period)) @ line + cusp * jnp.maximum(1 - lag, 0) ** 3
+    return jnp.where(lag > count, 0.0, value)  # beyond, no cell meets another

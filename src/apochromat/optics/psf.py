@@ -6,7 +6,8 @@ the window asks for, or finer, until the phase steps from cell to cell by less t
 are gathered in the pixels instead and convolved with the diffraction pattern of the same pupil without aberration. For the matrix
 transform: R. Soummer et al., "Fast computation of Lyot-style coronagraph propagation", Opt. Express 15, 15935 (2007).
 
-Faint light beyond the period folds back into it, as in every discrete transform, so that a sharp image keeps all its energy.
+Faint light beyond the period is spread evenly over it, so that a sharp image keeps all its energy. Phases are of float64, the transform
+of float32.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from apochromat.optics.exit_pupil import Cone, cone, image_point, path, pupil_on_grid
+from apochromat.optics.exit_pupil import Beam, Pupil, beams, beside_in_plane, lead_in_plane, pupil_on_grid
 from apochromat.optics.lens import Lens
 from apochromat.optics.precision import float64
 
@@ -28,8 +29,9 @@ LARGEST = 384  # cells across the pupil, beyond which rays are gathered
 LEAST = 64  # cells across the pupil, and the image's period in units of lambda N
 USUAL = 96  # those with which a wide window is content
 GATHERED = 256  # rays across the pupil of a geometric PSF
+RIM = 1.01  # half width of their grid, over the pupil's
 STEP = 16  # cells across the pupil are a multiple of
-TOGETHER = 1 << 18  # rays traced at once
+TOGETHER = 1 << 16  # cells worked on at once
 UPRIGHT = np.eye(2)
 
 
@@ -39,7 +41,7 @@ class Psf:
 
     values (F, W, size, size): rows along y, columns along x, both rising with the index; the image point `centre_mm` (F, 2), where the
     chief ray of the primary wavelength lands, is the middle of pixel [size // 2, size // 2]. energy (F, W): what passes all apertures, 1 if
-    nothing is vignetted. geometric (F,): gathered from rays.
+    nothing is vignetted. geometric (F,): gathered from rays. residual_waves (F, W): RMS that the fit to the traced paths leaves.
     """
 
     values: Any
@@ -47,6 +49,7 @@ class Psf:
     centre_mm: Any
     pitch_um: float
     geometric: tuple[bool, ...]
+    residual_waves: Any
 
     def polychromatic(self, weights: Any) -> Any:
         """(F, size, size): the mean over wavelengths with weights (W,)."""
@@ -87,18 +90,19 @@ def psf(
     pitch = lens.info.pixel_um if pixel_um is None else pixel_um
     if not pitch or not pitch > 0 or size < 8 or size % 2:
         raise ValueError(f"expected a positive pixel pitch in µm and an even size of at least 8 pixels, found {pitch} and {size}")
-    defocus = jnp.asarray(defocus_mm, jnp.float64)
-    points, beams = _cones(lens, jnp.asarray(fields), jnp.asarray(wavelengths), config, defocus)
-    half, spread = np.asarray(beams.half), np.asarray(beams.spread)
+    upright = np.broadcast_to(UPRIGHT, (len(fields), 2, 2))
+    found = beams(lens, fields, wavelengths, upright, config, [float(defocus_mm)])
+    half, spread = np.asarray(found.half), np.asarray(found.spread)
     plans = [sampling(half[f], spread[f], wavelengths, pitch, size, geometric) for f in range(len(fields))]
     values, energy = np.zeros((len(fields), len(wavelengths), size, size)), np.zeros((len(fields), len(wavelengths)))
     for plan in dict.fromkeys(_joined(plans)):
         chosen = np.flatnonzero([p.geometric == plan.geometric for p in plans])
-        some = jax.tree.map(lambda leaf, chosen=chosen: leaf[chosen], (points, beams))
-        image, passed = sampled(lens, *some, plan, pitch, config, defocus)
+        some = jax.tree.map(lambda leaf, chosen=chosen: leaf[chosen], found)
         edge = (size - plan.window) // 2
-        values[chosen, :, edge : size - edge, edge : size - edge], energy[chosen] = image, passed
-    return Psf(values, energy, np.asarray(points), float(pitch), tuple(p.geometric for p in plans))
+        image, energy[chosen] = sampled(some, plan, pitch, jnp.asarray(defocus_mm, jnp.float64))
+        values[chosen, :, edge : size - edge, edge : size - edge] = image
+    centre = np.asarray(found.point + defocus_mm * found.drift)[:, 0]
+    return Psf(values, energy, centre, float(pitch), tuple(p.geometric for p in plans), np.asarray(found.residual))
 
 
 def sampling(half: Any, spread: Any, wavelengths_nm: Any, pitch_um: float, size: int, geometric: bool | None = None) -> Sampling:
@@ -132,55 +136,42 @@ def _joined(plans: list[Sampling]) -> list[Sampling]:
     return joined
 
 
-def _cones_inside(lens: Lens, fields: Any, wavelengths: Any, config: Any, defocus: Any) -> tuple[Any, Cone]:
-    def one(field: Any) -> tuple[Any, Cone]:
-        point = image_point(lens, field, config, defocus)
-        each = jax.vmap(lambda wavelength: cone(lens, field, wavelength, config, point, defocus, jnp.asarray(UPRIGHT)))
-        return point, each(wavelengths)
-
-    return jax.vmap(one)(fields)
-
-
-_cones = jax.jit(_cones_inside)
-
-
 @float64
 @partial(jax.jit, static_argnames=("plan", "pitch_um"))
-def sampled(lens: Lens, points: Any, beams: Cone, plan: Sampling, pitch_um: float, config: Any, defocus: Any) -> tuple[Any, Any]:
-    """PSFs (F, W, window, window) and their energy (F, W) of beams already aimed, with sizes fixed: differentiable."""
-    shape = beams.wavelength.shape
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), beams)
-    each = jnp.repeat(points, shape[1], axis=0)
+def sampled(found: Beam, plan: Sampling, pitch_um: float, defocus_mm: Any) -> tuple[Any, Any]:
+    """PSFs (F, W, window, window) and their energy (F, W) of beams (F, W), with sizes fixed: differentiable."""
+    shape = found.wavelength.shape
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
     make = _gathered if plan.geometric else _diffracted
-    count = len(each)
-    rays = GATHERED**2 if plan.geometric else plan.cells**2
-    together = max(d for d in range(1, count + 1) if count % d == 0 and (d == 1 or d * rays <= TOGETHER))
-    image, energy = lax.map(lambda args: make(lens, args[0], args[1], plan, pitch_um, config, defocus), (each, flat), batch_size=together)
+    cells = GATHERED**2 if plan.geometric else plan.cells**2
+    image, energy = lax.map(lambda beam: make(beam, plan, pitch_um, defocus_mm), flat, batch_size=max(1, TOGETHER // cells))
     return image.reshape(*shape, *image.shape[1:]), energy.reshape(shape)
 
 
-def _diffracted(lens: Lens, point: Any, beam: Cone, plan: Sampling, pitch_um: float, config: Any, defocus: Any) -> tuple[Any, Any]:
+def _diffracted(beam: Beam, plan: Sampling, pitch_um: float, defocus_mm: Any) -> tuple[Any, Any]:
     """PSF and energy of one beam by its pupil's Fourier transform."""
-    rays, wave = _pupil(lens, beam, plan, pitch_um, config)
-    lead, _ = path(lens, rays, beam, point, defocus)
-    phase = -2 * jnp.pi * lead / wave
-    amplitude = jnp.sqrt(rays.light)
-    fine = _intensity(amplitude * jnp.cos(phase), amplitude * jnp.sin(phase), plan)
-    onto = jnp.asarray(_integral(plan.window, plan.fine), jnp.float32)
-    return onto @ fine @ onto.T, rays.light.sum()
+    pupil = _pupil(beam, plan, pitch_um)
+    phase = -2 * jnp.pi * lead_in_plane(beam, pupil, defocus_mm) / (beam.wavelength * 1e-6)
+    fine = _intensity(pupil.amplitude * jnp.cos(phase), pupil.amplitude * jnp.sin(phase), plan)
+    onto, energy = jnp.asarray(_integral(plan.window, plan.fine), jnp.float32), pupil.light.sum()
+    return onto @ fine @ onto.T + _beyond(pupil, plan).astype(jnp.float32), energy
 
 
-def _pupil(lens: Lens, beam: Cone, plan: Sampling, pitch_um: float, config: Any) -> tuple[Any, Any]:
-    """The pupil's grid whose step gives the image the plan's period; the wavelength in mm."""
-    wave = beam.wavelength * 1e-6
-    step = wave / (lens.index(beam.wavelength)[-1] * plan.period * pitch_um * 1e-3)
-    return pupil_on_grid(lens, beam, config, plan.cells, jnp.full(2, step)), wave
+def _pupil(beam: Beam, plan: Sampling, pitch_um: float) -> Pupil:
+    """The pupil's grid whose step gives the image the plan's period."""
+    step = beam.wavelength * 1e-6 / (beam.medium * plan.period * pitch_um * 1e-3)
+    return pupil_on_grid(beam, plan.cells, jnp.full(2, step))
+
+
+def _beyond(pupil: Pupil, plan: Sampling) -> Any:
+    """Light that each pixel gets of what lies beyond the period: what cells cut by an edge have more than their amplitude's square."""
+    return (pupil.light.sum() - (pupil.amplitude**2).sum()) / plan.period**2
 
 
 def _intensity(real: Any, imaginary: Any, plan: Sampling) -> Any:
     """Light at the fine samples of the window (M, M) that add to the pupil's over one period."""
     onto = jnp.asarray(_transform(plan), jnp.complex64)
-    field = (real + 1j * imaginary).astype(jnp.complex64)
+    field = lax.complex(real.astype(jnp.float32), imaginary.astype(jnp.float32))
     image = onto @ field @ onto.T
     return image.real**2 + image.imag**2
 
@@ -205,19 +196,20 @@ def _integral(window: int, fine: int, extra: np.ndarray | None = None) -> np.nda
     return np.real(waves @ np.exp(-2j * np.pi * np.outer(frequency, places))) / window
 
 
-def _gathered(lens: Lens, point: Any, beam: Cone, plan: Sampling, pitch_um: float, config: Any, defocus: Any) -> tuple[Any, Any]:
+def _gathered(beam: Beam, plan: Sampling, pitch_um: float, defocus_mm: Any) -> tuple[Any, Any]:
     """PSF and energy of one beam from where its rays land, convolved with its diffraction pattern."""
-    rays, _ = _pupil(lens, beam, plan, pitch_um, config)
-    airy = _intensity(jnp.sqrt(rays.light), jnp.zeros_like(rays.light), plan)
-    dense = pupil_on_grid(lens, beam, config, GATHERED, 2 * beam.half / GATHERED)
-    _, beside = path(lens, dense, beam, point, defocus)
-    landed = _deposited(beside.reshape(-1, 2) / (pitch_um * 1e-3), dense.light.ravel(), plan)
+    pupil = _pupil(beam, plan, pitch_um)
+    light = pupil.light.sum()
+    airy = _intensity(pupil.amplitude, jnp.zeros_like(pupil.amplitude), plan) + _beyond(pupil, plan).astype(jnp.float32) / plan.fine**2
+    dense = pupil_on_grid(beam, GATHERED, 2 * RIM * beam.half / GATHERED)
+    beside = jnp.stack(beside_in_plane(beam, dense, defocus_mm), -1).reshape(-1, 2) / (pitch_um * 1e-3)
+    landed = _deposited(beside, dense.light.ravel(), plan)
     place = jnp.exp(-2j * jnp.pi * np.fft.fftfreq(plan.window * plan.fine, 1 / plan.fine) * _places(plan.window, plan.fine)[0])
-    spectrum = jnp.fft.fft2(landed) * jnp.fft.fft2(airy.astype(jnp.float64) / rays.light.sum()) * place[:, None] * place
+    spectrum = jnp.fft.fft2(landed) * jnp.fft.fft2(airy.astype(jnp.float64) / jnp.maximum(light, 1e-30)) * place[:, None] * place
     fine = jnp.fft.ifft2(spectrum).real
     blur = np.sinc(np.fft.fftfreq(plan.window * plan.fine)) ** 2  # of the deposit, taken out again
     onto = jnp.asarray(_integral(plan.window, plan.fine, 1 / blur))
-    return onto @ fine @ onto.T, rays.light.sum()
+    return onto @ fine @ onto.T, light
 
 
 def _deposited(places: Any, light: Any, plan: Sampling) -> Any:
