@@ -23,7 +23,7 @@ from apochromat.optics.pupil import aimed, rings, square
 from apochromat.optics.trace import CLIPPED, OK, Ray, trace
 from apochromat.optics.wavefront import launched_path
 
-BUNDLE, BLOCK = 289, 64  # rays of one field and wavelength that are traced together, and bundles in a compiled call
+BUNDLE, BLOCK = 385, 64  # rays of one field and wavelength that are traced together, and bundles in a compiled call
 
 
 class Launch(NamedTuple):

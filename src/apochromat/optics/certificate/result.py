@@ -102,9 +102,9 @@ class Sensitivity(_Frozen):
     """What one tolerance at its limit does to the nominal lens."""
 
     parameter: str
-    severity: float = Field(description="Largest share of a limit of tests 2, 3 and 5 used with it, in the first configuration")
+    severity: float = Field(description="Share of a limit of its test used with it, in the worst configuration")
     nominal: float = Field(description="The same of the nominal lens")
-    test: int
+    test: int = Field(description="The one of tests 2, 3 and 5 that it makes worst")
 
 
 class AsBuilt(_Frozen):
@@ -115,6 +115,7 @@ class AsBuilt(_Frozen):
     seed: int
     yield_fraction: float = Field(ge=0, le=1)
     failures: dict[str, int] = Field(description="Samples that fail each of the tests; one sample may fail several")
+    reached: dict[str, float] = Field(description="Share of the limits of each test that the wanted part of the samples stays within")
 
 
 class Certificate(_Frozen):

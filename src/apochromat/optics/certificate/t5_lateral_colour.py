@@ -30,8 +30,7 @@ def _spreads(view: View, what: str, share: float, points: np.ndarray) -> list[Ch
     """Largest distance between points (W, 2) of two wavelengths, in pixels."""
     table, wavelengths = thresholds()["test_5"], view.fields.wavelengths_nm
     apart = np.linalg.norm(points[:, None] - points, axis=-1) * 1e3 / view.pixel_um
-    visible = (wavelengths >= line("F") - 1e-6) & (wavelengths <= line("C") + 1e-6)
-    with_g = visible | (np.abs(wavelengths - line("g")) < 1e-6)
+    with_g = visible(wavelengths) | (np.abs(wavelengths - line("g")) < 1e-6)
     return [
         Check(
             name=f"{what} spread at {share:g} field from {band}",
@@ -40,8 +39,13 @@ def _spreads(view: View, what: str, share: float, points: np.ndarray) -> list[Ch
             limit=table[key],
             unit="pixels",
         )
-        for band, used, key in (("F to C", visible, "c_to_f_pixels"), ("g to C", with_g, "g_pixels"))
+        for band, used, key in (("F to C", visible(wavelengths), "c_to_f_pixels"), ("g to C", with_g, "g_pixels"))
     ]
+
+
+def visible(wavelengths_nm: np.ndarray) -> np.ndarray:
+    """Which wavelengths (W,) lie from F to C."""
+    return (wavelengths_nm >= line("F") - 1e-6) & (wavelengths_nm <= line("C") + 1e-6)
 
 
 def at_plane(rays: Exit, z_mm: float) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +67,7 @@ def centroids(rays: Exit, z_mm: float) -> np.ndarray:
 
 def _transfers(view: View, table: dict[str, float]) -> list[Check]:
     """MTF at the MTF's field: absolute, and against that at 546.1 nm."""
-    frequency = table["mtf_nyquist"] * 1e3 / (2 * view.pixel_um)
+    frequency = mtf_frequency(view)
     pupils = pupil_functions(view)
     checks = []
     for name, direction in (("sagittal", (frequency, 0.0)), ("tangential", (0.0, frequency))):
@@ -83,21 +87,33 @@ def _transfers(view: View, table: dict[str, float]) -> list[Check]:
     return checks
 
 
-def pupil_functions(view: View) -> list[PupilFunction]:
-    """One for each wavelength at the MTF's field, in the plane of common focus about the centroid at 546.1 nm."""
+def mtf_frequency(view: View) -> float:
+    """Frequency of the MTF, cycles/mm."""
+    return float(thresholds()["test_5"]["mtf_nyquist"] * 1e3 / (2 * view.pixel_um))
+
+
+def mtf_rays(view: View) -> Exit:
+    """Rays (W, P) at the MTF's field."""
     table = thresholds()["test_5"]
-    rays = view.fields.at(table["fields"].index(table["mtf_field"]))
-    z = view.common[2]
-    x, y = centroids(rays, z)[rays.near(line("e"))]
+    return view.fields.at(table["fields"].index(table["mtf_field"]))
+
+
+def image_point(view: View) -> np.ndarray:
+    """The point (3,) in mm of the MTF: at its field the centroid at 546.1 nm, in the plane of common focus."""
+    rays, z = mtf_rays(view), view.common[2]
+    return np.append(centroids(rays, z)[rays.near(line("e"))], z)
+
+
+def pupil_functions(view: View) -> list[PupilFunction]:
+    """One for each wavelength at the MTF's field, about its image point."""
+    rays, (x, y, z) = mtf_rays(view), image_point(view)
     functions = []
     for i in range(len(rays.wavelengths_nm)):
         used = arrived(rays.status[i])
         L, M, N, path = (v[i, used] for v in (rays.L, rays.M, rays.N, rays.path))
         eikonal = path + L * x + M * y + N * z
-        if view.pupils and used.all():
-            functions.append(view.pupils[i].refitted(eikonal - eikonal.mean()))
-            continue
-        functions.append(fitted(L, M, float(np.sign(N[0])), eikonal - eikonal.mean(), rays.pupil[used], view.mask))
+        passes = rays.status[i, used] == OK
+        functions.append(fitted(L, M, float(np.sign(N[0])), eikonal - eikonal.mean(), rays.pupil[used], view.mask, passes))
     return functions
 
 

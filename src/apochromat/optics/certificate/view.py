@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from apochromat.optics.certificate.pupil_function import PupilFunction
 from apochromat.optics.certificate.rays import (
     Exit,
     Launch,
@@ -43,7 +42,6 @@ class View:
     axis: Exit  # (W, P) on axis, the lines and between
     fields: Exit  # (F, W, P), the lines and between, vignetted
     mask: np.ndarray  # (K, K) what vignetting leaves of the pupil at the MTF's field
-    pupils: tuple[PupilFunction, ...] = ()  # (W,) of the nominal lens there, for samples whose rays differ by little in direction
 
     @property
     def dof_mm(self) -> float:
