@@ -1,6 +1,18 @@
 """Small lenses for tests: as TOML documents and as Zemax text."""
 
-ZOOM = """
+import numpy as np
+
+TWO_DISTANCES = """
+[[configuration]]
+name = "infinity"
+
+[[configuration]]
+name = "1 m"
+object_distance_mm = 1000
+"""
+
+ZOOM = (
+    """
 name = "two positions"
 source = "made up for tests"
 notes = ["a \\"quoted\\" note"]
@@ -17,14 +29,9 @@ weights = [1, 2, 1]
 
 [sensor]
 image_radius_mm = 4.0
-
-[[configuration]]
-name = "infinity"
-
-[[configuration]]
-name = "1 m"
-object_distance_mm = 1000
-
+"""
+    + TWO_DISTANCES
+    + """
 [[surface]]
 radius = 30.0
 thickness = 3
@@ -80,6 +87,7 @@ semi_diameter = 5
 thickness = 3.0
 semi_diameter = 5
 """
+)
 
 HEAD = """VERS 150514 377 37269
 MODE SEQ
@@ -133,3 +141,13 @@ SAMPLE = HEAD + LENS + IMAGE.format(number=3) + TAIL
 def zmx_lens(surfaces: str, head: str = HEAD, tail: str = TAIL) -> str:
     """A .zmx text with other surfaces between object and image."""
     return head + surfaces + IMAGE.format(number=surfaces.count("SURF ") + 1) + tail
+
+
+def assert_same(again, lens) -> None:
+    """Two lenses are the same to the last bit; tilts, turned into degrees and back, to rounding."""
+    for name in ("curvature", "conic", "even", "thickness", "object_vergence", "stop_radius", "semi_diameter", "inner_radius", "model"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(lens, name), err_msg=name)
+    for name in ("coefficients", "fields", "decenter"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(lens, name), err_msg=name)
+    np.testing.assert_allclose(again.tilt, lens.tilt, rtol=1e-15)
+    assert again.info == lens.info

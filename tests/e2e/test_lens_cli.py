@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 from command import apo, assert_refused
+from lens_samples import TWO_DISTANCES
 
 import apochromat
 from apochromat.cli.app import run
 
-SINGLET = """\
+SINGLET = (
+    """\
 name = "a singlet"
 
 [aperture]
@@ -23,14 +25,9 @@ points = [0, 2]
 
 [wavelengths]
 nm = [486.1327, 587.5618, 656.2725]
-
-[[configuration]]
-name = "infinity"
-
-[[configuration]]
-name = "1 m"
-object_distance_mm = 1000
-
+"""
+    + TWO_DISTANCES
+    + """
 [[surface]]
 radius = 50
 thickness = 4
@@ -41,6 +38,7 @@ stop = true
 radius = -50
 thickness = [47.5, 49.9]
 """
+)
 
 
 @pytest.fixture(scope="module")

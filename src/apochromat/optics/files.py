@@ -42,6 +42,8 @@ def read_lens(name_or_path: str | Path) -> Prescription:
         raise LensError(f"expected a lens file or a library lens, found {text!r}{f'; near it: {close}' if close else ''}.")
     if path.suffix.lower() not in (".toml", ".zmx"):
         raise LensError(f"expected a lens file ending in .toml or .zmx, found {text}.")
+    if path.exists() and not path.is_file():
+        raise LensError(f"expected a lens file, found {'a folder' if path.is_dir() else 'no ordinary file'}, in {text}.")
     if path.stat().st_size > MOST_BYTES:
         raise LensError(f"expected a lens file of at most {MOST_BYTES // 1_000_000} MB, found {path.stat().st_size} bytes, in {text}.")
     return read_zmx(path) if path.suffix.lower() == ".zmx" else read_toml(path)

@@ -120,32 +120,64 @@ def clear_radii(lens: Lens, p: Prescription) -> np.ndarray:
     if abs(stated[stop] / widest - 1) < 1e-6:  # the stop itself: its rim's rays pass
         stated[stop] = widest * (1 + MARGIN)
     if not np.isnan(stated).any():
+        _require_one(lens.replace(semi_diameter=stated), p)
         return stated
     lens = lens.replace(semi_diameter=np.where(np.isnan(stated), np.inf, stated))
     reach, lost = np.zeros(lens.S), []
     for config in range(lens.C):
+        tangents = chief_tangents(lens, _index(lens), config)
         for wavelength in lens.info.wavelengths_nm:
-            radius, failed = _rims(lens, p, wavelength, config)
+            radius, failed = _pierced(lens, p, tangents, _circle(), wavelength, config)
             reach = np.maximum(reach, np.where(failed < 0, radius, 0.0).max((1, 2)))
             lost.append(failed)
-    failed = np.array(lost)
-    if (failed >= 0).all():
-        found = f"found that all fail, the first of them at surface {failed.flat[0] + 1}"
-        raise LensError(f"expected rays that reach the image, {found}{_in(p)}.")
+    _require_any(np.array(lost), p)
     return np.where(np.isnan(stated), np.maximum(reach, 1e-6) * (1 + MARGIN), stated)
 
 
-def _rims(lens: Lens, p: Prescription, wavelength_nm: float, config: int) -> tuple[np.ndarray, np.ndarray]:
-    """Radii (S, F, RIM) at which the rays of the pupil's rim pass the surfaces, and the surfaces that stop them (F, RIM; -1: none)."""
+def _require_any(failed: np.ndarray, p: Prescription) -> None:
+    """Raise LensError if every ray fails at some surface; -1: it does not."""
+    if (failed >= 0).all():
+        found = f"found that all fail, the first of them at surface {failed.flat[0] + 1}"
+        raise LensError(f"expected rays that reach the image, {found}{_in(p)}.")
+
+
+def _require_one(lens: Lens, p: Prescription) -> None:
+    """Raise LensError if in no configuration a ray of any field passes; ends with the first that does."""
+    failed = []
+    for config, field in np.ndindex(lens.C, len(lens.fields)):
+        factors = p.fields.vignetting[field : field + 1]
+        alone = p.model_copy(update={"fields": p.fields.model_copy(update={"vignetting": factors})})
+        one = lens.replace(fields=lens.fields[field : field + 1])
+        found = _pierced(one, alone, chief_tangents(one, _index(lens), config), _inside(), None, config)[1]
+        if (found < 0).any():
+            return
+        failed.append(found)
+    _require_any(np.array(failed), p)
+
+
+def _circle() -> np.ndarray:
+    """Points (RIM, 2) of the pupil's rim."""
     angle = np.arange(RIM) * 2 * np.pi / RIM
-    circle = np.stack([np.cos(angle), np.sin(angle)], -1)
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
+
+
+def _inside() -> np.ndarray:
+    """Points (4, 2) of the pupil, two near its rim and two half way, which an obscuration may hide."""
+    return np.array([[0.0, 0.99], [0.99, 0.0], [0.0, -0.5], [-0.5, 0.0]])
+
+
+def _pierced(
+    lens: Lens, p: Prescription, tangents: np.ndarray, points: np.ndarray, wavelength_nm: float | None, config: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Radii (S, F, P) at which rays of fields by their tangents (2, F) and pupil points (P, 2) pass the surfaces, and the surfaces that
+    stop them (F, P; -1: none)."""
     factors = p.fields.vignetting or ((0.0,) * 5,) * len(lens.fields)
-    pupil = np.stack([_vignetted(circle, f).T for f in factors], 1)
-    tangents, index = chief_tangents(lens, _index(lens), config), _index(lens, wavelength_nm)
+    pupil = np.stack([_vignetted(points, f).T for f in factors], 1)
+    index = _index(lens, wavelength_nm)
     start = aimed(lens, tangents, pupil, index, config)
     slopes = tangents[:, :, None] + start * float(lens.object_vergence[config])
-    points, _, failed = march(lens, start, slopes, index[:, None, None], config)
-    radius = np.hypot(points[:-1, 0], points[:-1, 1])
+    pierced, _, failed = march(lens, start, slopes, index[:, None, None], config)
+    radius = np.hypot(pierced[:-1, 0], pierced[:-1, 1])
     outside = (radius > lens.semi_diameter[:, None, None]) | (radius < lens.inner_radius[:, None, None])
     clipped = np.where(outside.any(0), outside.argmax(0), -1)
     return radius, np.where(failed < 0, clipped, failed)

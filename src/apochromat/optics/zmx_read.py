@@ -27,7 +27,6 @@ MOST_FIELDS = 1000
 FAR = 1e9  # in lens units: an object at least so far is at infinity
 
 
-
 def read_zmx(path: str | Path) -> Prescription:
     """A .zmx file as a prescription; its `notes` list what was not followed. Raises LensError, OSError."""
     file = str(path)
