@@ -56,12 +56,12 @@ def lens():
     return lens_of_parts()
 
 
-def draw_of(errors, **sizes):
-    """A draw with the errors named by their labels (spaces for underscores)."""
-    labels = [e.label for e in errors.errors]
-    draw = np.zeros(len(labels))
-    for name, size in sizes.items():
-        draw[labels.index(name.replace("_", " "))] = size
+def draw_of(errors, sizes):
+    """A draw with the errors (quantity, surface, axis) at sizes in half ranges."""
+    places = [(e.quantity, e.surface, e.axis) for e in errors.errors]
+    draw = np.zeros(len(places))
+    for place, size in sizes.items():
+        draw[places.index(place)] = size
     return draw
 
 
@@ -76,7 +76,7 @@ def test_a_cemented_group_is_one_element_and_a_plate_none(lens):
 
 def test_an_element_tilts_about_its_first_vertex_as_a_rigid_body(lens):
     errors = errors_of(lens, Tolerances(**NONE | {"tilt_arcmin": 300.0, "decentre_um": 100.0}))
-    draw = draw_of(errors, element_tilt_x_1=0.8, element_tilt_y_1=-0.6, element_decentre_x_1=0.5)
+    draw = draw_of(errors, {("element tilt", 1, 0): 0.8, ("element tilt", 1, 1): -0.6, ("element decentre", 1, 0): 0.5})
     tilted = built(lens, errors, draw)
     a, b = 240 * ARCMIN, -180 * ARCMIN
     about_x = np.array([[1, 0, 0], [0, np.cos(a), np.sin(a)], [0, -np.sin(a), np.cos(a)]])
@@ -96,7 +96,7 @@ def test_an_element_tilts_about_its_first_vertex_as_a_rigid_body(lens):
 
 def test_index_abbe_number_radius_and_thickness_err_by_what_is_declared(lens):
     errors = errors_of(lens, tolerances())
-    worse = built(lens, errors, draw_of(errors, nd_1=1.0, vd_2=-1.0, radius_1=1.0, thickness_2=-1.0))
+    worse = built(lens, errors, draw_of(errors, {("nd", 1, 0): 1.0, ("vd", 2, 0): -1.0, ("radius", 1, 0): 1.0, ("thickness", 2, 0): -1.0}))
     with float64():
         n = {w: (np.asarray(lens.index(w)), np.asarray(worse.index(w))) for w in (F_NM, D_NM, C_NM)}
     assert n[D_NM][1][2] - n[D_NM][0][2] == pytest.approx(2e-4, abs=1e-12)
@@ -155,8 +155,8 @@ def test_the_yield_of_a_known_criterion_is_its_probability(lens):
 
 def test_the_worst_offender_is_the_one_that_counts(lens):
     found = sensitivity(lens, radius_error, refocus=False)
-    assert found.worst(1) == [("radius 1", pytest.approx(1.0, abs=1e-9))]
-    assert np.abs(np.delete(found.change, found.labels.index("radius 1"), axis=0)).max() < 1e-9
+    assert found.worst(1) == [("radius of surface 2", pytest.approx(1.0, abs=1e-9))]
+    assert np.abs(np.delete(found.change, found.labels.index("radius of surface 2"), axis=0)).max() < 1e-9
 
 
 def test_declared_sets(lens):

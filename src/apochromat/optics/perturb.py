@@ -6,7 +6,10 @@ decentre of each of its surfaces and a change of the gaps around them; the surfa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -71,12 +74,16 @@ class Error:
     surface: int
     axis: int  # of a tilt or decentre: 0 x, 1 y
     half_range: float  # mm, radians, or relative to the value
+    part: str = ""  # the prescription's name of the element
 
     @property
     def label(self) -> str:
-        """What errs, in words."""
-        axis = f" {'xy'[self.axis]}" if "tilt" in self.quantity or "decentre" in self.quantity else ""
-        return f"{self.quantity}{axis} {self.surface}"
+        """What errs, in words; surfaces count from 1."""
+        whose, _, what = self.quantity.rpartition(" ")
+        moved = f"{what} {'xy'[self.axis]} of {'the element at ' if whose == 'element' else ''}surface"
+        behind = {"thickness": "thickness", "nd": "nd", "vd": "Vd"}
+        kind = f"{behind[self.quantity]} behind surface" if self.quantity in behind else moved if whose else f"{what} of surface"
+        return f"{kind} {self.surface + 1}{f' ({self.part})' if self.part else ''}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,17 @@ def errors_of(lens: Lens, within: Tolerances) -> Errors:
             if last > first and rows[i].kind in ("standard", "mirror"):
                 found += [Error("surface decentre", i, k, within.decentre_um / 1e3) for k in (0, 1) if shaped[i]]
                 found += [Error("surface tilt", i, k, within.tilt_arcmin * ARCMIN) for k in (0, 1)]
-    return Errors(tuple(e for e in found if e.half_range > 0), elements)
+    parts = _parts(lens)
+    return Errors(tuple(replace(e, part=parts[e.surface]) for e in found if e.half_range > 0), elements)
+
+
+def _parts(lens: Lens) -> list[str]:
+    """The prescription's names (S,): that of a surface is its own, or that of the last one before it in its element that has one."""
+    names = [s.label for s in lens.info.surfaces]
+    for first, last in elements_of(lens):
+        for i in range(first + 1, last + 1):
+            names[i] = names[i] or names[i - 1]
+    return names
 
 
 def is_solid(lens: Lens) -> np.ndarray:
@@ -143,6 +160,19 @@ def elements_of(lens: Lens) -> list[tuple[int, int]]:
                 found.append((first, i))
             first = None
     return found
+
+
+def in_blocks(draws: np.ndarray, size: int, evaluate: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """Values (N, ...) of draws (N, K), evaluated in float64 by blocks of one shape, the last filled up with zeros, on every core."""
+    padded = np.pad(draws, ((0, -len(draws) % size), (0, 0)))
+    blocks = [padded[i : i + size] for i in range(0, len(padded), size)]
+
+    @float64
+    def evaluated(block: np.ndarray) -> np.ndarray:
+        return np.asarray(evaluate(block))
+
+    with ThreadPoolExecutor(min(len(blocks), len(os.sched_getaffinity(0)))) as pool:
+        return np.concatenate(list(pool.map(evaluated, blocks)))[: len(draws)]
 
 
 @float64

@@ -17,7 +17,7 @@ import numpy as np
 
 from apochromat.optics.errors import LensError
 from apochromat.optics.lens import Lens
-from apochromat.optics.perturb import Errors, Tolerances, applied, errors_of, tolerances
+from apochromat.optics.perturb import Errors, Tolerances, applied, errors_of, in_blocks, tolerances
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, rings, tangents_of
 from apochromat.optics.trace import OK, trace
@@ -134,10 +134,7 @@ def _errors(lens: Lens, within: Tolerances | str) -> Errors:
 
 def evaluated(lens: Lens, errors: Errors, criterion: Criterion, draws: np.ndarray, *, refocus: bool = True) -> np.ndarray:
     """Criterion values (N, M) of draws (N, K), in batches of one compiled shape."""
-    size = min(BATCH, len(draws))
-    padded = np.vstack([draws, np.zeros((-len(draws) % size, draws.shape[1]))])
-    parts = [_evaluated(lens, errors, criterion, refocus, padded[i : i + size]) for i in range(0, len(padded), size)]
-    return np.concatenate([np.asarray(part) for part in parts])[: len(draws)]
+    return in_blocks(draws, min(BATCH, len(draws)), lambda block: _evaluated(lens, errors, criterion, refocus, block))
 
 
 @float64

@@ -59,7 +59,7 @@ class Report:
             f"Refocus: standard deviation {self.refocus_um[0]:.1f} um, largest {self.refocus_um[1]:.1f} um.",
             "",
             "Worst offenders, alone at an end of their range: rise of a beam's error in parts of its limit",
-            *(f"  {label:<24} {rise:8.3f}" for label, rise in self.offenders),
+            *(f"  {label:<46} {rise:8.3f}" for label, rise in self.offenders),
             "",
             "configuration    field          nm   design  limit  median    90 %  failing",
             *(

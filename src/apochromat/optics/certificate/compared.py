@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -15,7 +13,7 @@ from jax import lax
 from apochromat.optics.certificate.rays import bare
 from apochromat.optics.certificate.reference import InField, Landed, OnAxis, Reference, mtf_row
 from apochromat.optics.lens import Lens
-from apochromat.optics.perturb import Errors, applied
+from apochromat.optics.perturb import Errors, applied, in_blocks
 from apochromat.optics.precision import float64
 from apochromat.optics.trace import OK, trace
 
@@ -29,15 +27,7 @@ def values(lens: Lens, errors: Errors, draws: np.ndarray, reference: Reference) 
     Lost counts a ray of the axis, or a chief ray; any other that the nominal lens carries and the sample does not keeps its nominal path.
     """
     lens, reference = bare(lens), jax.tree.map(jnp.asarray, reference)
-    padded = np.pad(draws, ((0, -len(draws) % BLOCK), (0, 0)))
-    blocks = [padded[i : i + BLOCK] for i in range(0, len(padded), BLOCK)]
-    with ThreadPoolExecutor(min(len(blocks), len(os.sched_getaffinity(0)))) as pool:
-        return np.concatenate(list(pool.map(lambda block: _block(lens, errors, block, reference), blocks)))[: len(draws)]
-
-
-@float64
-def _block(lens: Lens, errors: Errors, draws: np.ndarray, reference: Reference) -> np.ndarray:
-    return np.asarray(_values(lens, errors, draws, reference, mtf_row()))
+    return in_blocks(draws, BLOCK, lambda block: _values(lens, errors, block, reference, mtf_row()))
 
 
 @partial(jax.jit, static_argnames=("errors", "mtf_field"))

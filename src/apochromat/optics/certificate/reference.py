@@ -98,7 +98,7 @@ def coarse(which: str) -> tuple[np.ndarray, np.ndarray]:
 def polynomials(points: np.ndarray, degree: int, order: int) -> np.ndarray:
     """Polynomials (P, T) up to a total degree and an order in angle, the first of them 1, at points (P, 2) of the unit disc."""
     radial = legvander(2 * (points**2).sum(1) - 1, degree // 2)
-    turns = (points[:, 0] + 1j * points[:, 1])[:, None] ** np.arange(order + 1)
+    turns = np.cumprod(np.pad(np.repeat((points @ [1, 1j])[:, None], order, 1), ((0, 0), (1, 0)), constant_values=1), 1)
     around = [(m, part) for m in range(order + 1) for part in ((turns.real, turns.imag) if m else (turns.real,))]
     return np.concatenate([radial[:, : (degree - m) // 2 + 1] * part[:, m : m + 1] for m, part in around], 1)
 
