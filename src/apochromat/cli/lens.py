@@ -91,6 +91,7 @@ def _list(json_lines: JsonOption = False) -> int:
 def show(
     name: LensArgument,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A page (.html) with every analysis.")] = None,
+    configuration: Annotated[list[str] | None, typer.Option(help="Draw this one only; may be repeated. Left out: all.")] = None,
     json_object: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> int:
@@ -99,16 +100,29 @@ def show(
     from apochromat.optics.summary import summary
 
     lens = _read(name)
+    chosen = [_numbered(lens, wanted) for wanted in configuration or []]
     if output is not None:
         from apochromat.optics.report import write_report
 
-        write_report(lens, output)
+        write_report(lens, output, configurations=chosen or None)
         _wrote(output)
     if json_object:
         say_json(summary(lens))
     elif output is None:
         say("\n".join(_lines(summary(lens))))
     return 0
+
+
+def _numbered(lens: Lens, wanted: str) -> int:
+    """Which configuration has this name, or this number, counted from 1, where none has the name."""
+    from apochromat.optics.errors import LensError
+
+    names = lens.info.configurations
+    numbers = {str(i + 1): i for i in range(len(names))}
+    if wanted not in names and wanted not in numbers:
+        known = ", ".join(name or str(i + 1) for i, name in enumerate(names))
+        raise LensError(f"expected a configuration out of {known}, found {wanted!r}, in {lens.info.source or lens.info.name}.")
+    return names.index(wanted) if wanted in names else numbers[wanted]
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

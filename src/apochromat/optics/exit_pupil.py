@@ -22,7 +22,7 @@ from jax import lax
 from apochromat.optics.lens import Lens
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, rings, tangents_of
-from apochromat.optics.trace import CLIPPED, OK, Ray, Traced, trace_whole
+from apochromat.optics.trace import CLIPPED, OK, Ray, Traced, trace, trace_points
 from apochromat.optics.wavefront import launched_path
 
 LEVELS = ((14, 9, 32), (24, 14, 52))  # degree of the polynomials, rings and arms of rays in the stop, and one ring on its rim
@@ -111,7 +111,8 @@ def _source(lens: Lens, ray: Ray, config: Any) -> Any:
 def _traced(lens: Lens, ray: Ray, wavelength: Any, config: Any) -> tuple[Traced, Any]:
     """Rays (P,) on the image plane, with the path from their object point, and margins (1 + 2 S, P) of the stop and of every edge."""
     index = lens.index(wavelength)
-    end, points = trace_whole(lens, ray, index, config, apertures=False)
+    end = trace(lens, ray, index, config, apertures=False)
+    points, _ = trace_points(lens, ray, index, config, apertures=False)
     r2 = ((points[:-1, :, :2] - jnp.asarray(lens.decenter)[:, None]) ** 2).sum(-1)
     semi2, inner2 = jnp.asarray(lens.semi_diameter)[:, None] ** 2, jnp.asarray(lens.inner_radius)[:, None] ** 2
     finite = jnp.isfinite(semi2)

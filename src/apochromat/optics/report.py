@@ -55,11 +55,11 @@ def write_report(
 
 
 def html(lens: Lens, *, configurations: Sequence[int] | None = None, analyses: Iterable[str] | None = None) -> str:
-    """The page. configurations: those whose figures are shown (default: the first); analyses: names of them (default: all).
+    """The page. configurations: those whose figures are shown (default: all); analyses: names of them (default: all).
 
     Tables cover every configuration. Raises LensError for a configuration that the lens does not have or an unknown analysis.
     """
-    shown = (0,) if configurations is None else tuple(configurations)
+    shown = tuple(range(lens.C) if configurations is None else configurations)
     for config in shown:
         if not 0 <= config < lens.C:
             raise LensError(f"Expected a configuration from 0 to {lens.C - 1}, found {config}, in {lens.info.source or lens.info.name}.")

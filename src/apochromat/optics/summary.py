@@ -1,19 +1,32 @@
-"""What a lens is and does, as plain numbers: first-order quantities, and where each field's rays land in every colour and configuration."""
+"""What a lens is and does, as plain numbers: first-order quantities, and where each field's rays land in every colour and configuration.
+
+Traced in NumPy (`plain.py`), so that nothing has to be compiled for it.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from apochromat.optics.analyses._rays import rays, tangents
-from apochromat.optics.first_order import first_order
+from apochromat.optics.layout import acts
 from apochromat.optics.lens import Lens
+from apochromat.optics.opening import _index
+from apochromat.optics.plain import aimed, chief_tangents, march, matrix
 from apochromat.optics.pupil import rings
 
-RINGS, ARMS = 4, 8  # of the pupil quadrature: 32 rays, one batch of the trace that the analyses share
-FIRST_ORDER = ("efl_mm", "bfl_mm", "f_number", "entrance_pupil_mm", "total_track_mm")
+RINGS, ARMS = 4, 8  # of the pupil quadrature
+FIRST_ORDER = ("efl_mm", "bfl_mm", "f_number", "image_space_f_number", "entrance_pupil_mm", "total_track_mm")
+
+
+class _Landed(NamedTuple):
+    """Rays of F fields through P points of the stop at one wavelength, on the image (NumPy)."""
+
+    points: np.ndarray  # (2, F, P) mm
+    directions: np.ndarray  # (3, F, P)
+    arrives: np.ndarray  # (F, P) clipped or not
+    clear: np.ndarray  # (F, P) through every aperture
 
 
 def summary(lens: Lens) -> dict[str, Any]:
@@ -21,15 +34,19 @@ def summary(lens: Lens) -> dict[str, Any]:
 
     At the top: quantities of the first configuration at the primary wavelength, lengths in mm. `first_order` and `fields` have one row
     for each configuration and wavelength, and each field of them: RMS spot radii (µm) are about the centroid, `arrived` is the share of
-    the pupil that reaches the image, chief rays are those through the middle of the stop.
+    the pupil that reaches the image, chief rays are those through the middle of the stop. `bfl_mm` runs from the last face of glass, or
+    mirror, to the paraxial focus of a distant object; `f_number` is the working one, 1 / (2 n sin u') of the real ray from the axis
+    through the edge of the stop, `image_space_f_number` the focal length over the entrance pupil.
     """
     info, per_colour, per_field = lens.info, [], []
     for config, name in enumerate(info.configurations):
+        tangents, columns = chief_tangents(lens, _index(lens), config), []
         for wavelength in info.wavelengths_nm:
-            found = first_order(lens, wavelength, config)
-            values = {key: _plain(value) for key, value in found._asdict().items()}
-            per_colour.append({"configuration": name, "wavelength_nm": wavelength, **values})
-        per_field += _fields(lens, config)
+            index, place = _index(lens, wavelength), {"configuration": name, "wavelength_nm": wavelength}
+            values = {key: _plain(value) for key, value in plain_first_order(lens, index, config).items()}
+            per_colour.append({**place, **values})
+            columns.append([{**place, **row} for row in _fields(lens, tangents, index, config)])
+        per_field += [row for of_field in zip(*columns, strict=True) for row in of_field]
     top, first = per_colour[info.primary], per_field[: len(per_field) // lens.C]
     return {
         "name": info.name,
@@ -45,30 +62,68 @@ def summary(lens: Lens) -> dict[str, Any]:
     }
 
 
-def _fields(lens: Lens, config: int) -> list[dict[str, Any]]:
-    """One row for each field and wavelength of a configuration."""
+def plain_first_order(lens: Lens, index: np.ndarray, config: int) -> dict[str, float]:
+    """First-order quantities of a configuration for indices (S + 1,), as `first_order.py` has them, and what a report counts otherwise."""
+    whole, front = matrix(lens, index, config), matrix(lens, index, config, lens.info.stop)
+    back = whole @ np.linalg.inv(front)
+    onward = (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)
+    thickness, vergence = np.asarray(lens.thickness, float)[config], float(np.asarray(lens.object_vergence)[config])
+    efl, stop = -1 / whole[1, 0], 2 * float(np.asarray(lens.stop_radius)[config])
+    entrance, diameter = front[0, 1] / front[0, 0], stop / abs(front[0, 0])
+    exit_position = -back[0, 1] / (back[1, 1] / onward)
+    slope = -1 / (1 + entrance * vergence)
+    last = int(np.flatnonzero(acts(lens))[-1]) if acts(lens).any() else lens.S - 1
+    return {
+        "efl_mm": efl,
+        "bfl_mm": thickness[last:].sum() - whole[0, 0] / whole[1, 0] * onward,
+        "f_number": _working_f_number(lens, index, config),
+        "image_space_f_number": abs(efl) / diameter,
+        "entrance_pupil_mm": diameter,
+        "entrance_pupil_position_mm": entrance,
+        "exit_pupil_mm": stop * abs(back[0, 0] + exit_position * back[1, 0] / onward),
+        "exit_pupil_position_mm": exit_position,
+        "total_track_mm": thickness.sum(),
+        "magnification": whole[0, 0] * (1 + slope) + whole[0, 1] * slope * vergence if vergence else 0.0,
+    }
+
+
+def _working_f_number(lens: Lens, index: np.ndarray, config: int) -> float:
+    found = _landed(lens, np.zeros((2, 1)), np.array([[0.0, 1.0], [0.0, -1.0]]), index, config)
+    sines = found.directions[1, 0]
+    return 1 / float(index[-1] * abs(sines[0] - sines[1])) if found.arrives.all() else math.nan
+
+
+def _landed(lens: Lens, tangents: np.ndarray, pupil: np.ndarray, index: np.ndarray, config: int) -> _Landed:
+    """Rays of fields by their tangents (2, F) through points (P, 2) of the stop's unit disc."""
+    goal = np.broadcast_to(pupil.T[:, None], (2, tangents.shape[1], len(pupil)))
+    start = aimed(lens, tangents, goal, index, config)
+    slopes = tangents[:, :, None] + start * float(np.asarray(lens.object_vergence)[config])
+    points, directions, failed = march(lens, start, slopes, index[:, None, None], config)
+    radius = np.hypot(*np.moveaxis(points[:-1] - np.asarray(lens.decenter)[:, :, None, None], 1, 0))
+    semi, inner = (np.asarray(v, float)[:, None, None] for v in (lens.semi_diameter, lens.inner_radius))
+    arrives = (failed < 0) & np.isfinite(directions).all(0)
+    return _Landed(points[-1], directions, arrives, arrives & ~((radius > semi) | (radius < inner)).any(0))
+
+
+def _fields(lens: Lens, tangents: np.ndarray, index: np.ndarray, config: int) -> list[dict[str, Any]]:
+    """One row for each field of a configuration at one wavelength."""
     points, weights = rings(RINGS, ARMS)
-    slopes, waves = tangents(lens, lens.fields, config), lens.info.wavelengths_nm
-    pupil = rays(lens, slopes, waves, points, config)
-    chief = rays(lens, slopes, waves, np.zeros((1, 2)), config, apertures=False)
+    found = _landed(lens, tangents, np.concatenate([np.zeros((1, 2)), points]), index, config)
     rows = []
     for f, field in enumerate(np.asarray(lens.fields, float)):
-        for w, wavelength in enumerate(waves):
-            landed, share = pupil.landed[f, w], pupil.ok[f, w] * weights
-            x, y = chief.landed[f, w, 0]
-            rows.append(
-                {
-                    "configuration": lens.info.configurations[config],
-                    "wavelength_nm": wavelength,
-                    "field": field.tolist(),
-                    "angle_deg": np.degrees(np.arctan(slopes[f])).tolist(),
-                    "chief_ray_mm": [_plain(x), _plain(y)],
-                    "chief_ray_height_mm": _plain(math.hypot(x, y)),
-                    "chief_ray_angle_deg": _plain(math.degrees(math.acos(min(1.0, abs(chief.N[f, w, 0]))))),
-                    "rms_spot_um": _plain(_rms_um(landed, share)),
-                    "arrived": _plain(share.sum()),
-                }
-            )
+        share = found.clear[f, 1:] * weights
+        chief = found.points[:, f, 0]
+        rows.append(
+            {
+                "field": field.tolist(),
+                "angle_deg": np.degrees(np.arctan(tangents[:, f])).tolist(),
+                "chief_ray_mm": [_plain(chief[0]), _plain(chief[1])],
+                "chief_ray_height_mm": _plain(math.hypot(*chief)),
+                "chief_ray_angle_deg": _plain(np.degrees(np.arccos(np.minimum(1.0, np.abs(found.directions[2, f, 0]))))),
+                "rms_spot_um": _plain(_rms_um(found.points[:, f, 1:].T, share)),
+                "arrived": _plain(share.sum()),
+            }
+        )
     return rows
 
 

@@ -83,12 +83,6 @@ def trace(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool 
 
 def trace_points(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True) -> tuple[Any, Any]:
     """Points (S + 1, ..., 3) where rays meet each surface and the image, each in its own frame, and the flags (...)."""
-    end, points = trace_whole(lens, ray, index, config, apertures=apertures)
-    return points, end.status
-
-
-def trace_whole(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True) -> tuple[Traced, Any]:
-    """What `trace` and `trace_points` give, from one trace: rays on the image plane, and points (S + 1, ..., 3)."""
     start = (ray, jnp.zeros_like(ray.x), jnp.zeros(jnp.shape(ray.x), jnp.int8), jnp.full(jnp.shape(ray.x), -1, jnp.int8))
 
     def step(state: Any, surface: _Surface) -> tuple[Any, Any]:
@@ -96,10 +90,9 @@ def trace_whole(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures:
         after = state[0]
         return state, jnp.stack([after.x, after.y, after.z + surface.thickness], -1)
 
-    (ray, opl, status, failed), points = lax.scan(step, start, _surfaces(lens, index, config, None))
-    x, y, t = _to_plane(ray)
-    end = Traced(x, y, ray.L, ray.M, ray.N, opl + index[-1] * t, status, failed)
-    return end, jnp.concatenate([points, jnp.stack([x, y, jnp.zeros_like(x)], -1)[None]])
+    (ray, _, status, _), points = lax.scan(step, start, _surfaces(lens, index, config, None))
+    x, y, _ = _to_plane(ray)
+    return jnp.concatenate([points, jnp.stack([x, y, jnp.zeros_like(x)], -1)[None]]), status
 
 
 def _surfaces(lens: Lens, index: Any, config: Any, last: int | None) -> _Surface:

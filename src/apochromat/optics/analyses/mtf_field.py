@@ -35,15 +35,20 @@ class MtfField(Result):
 
 def compute(lens: Lens, config: int = 0, *, frequencies_per_mm: Any = None, count: int = 9) -> MtfField:
     """MTF at `count` fields from the axis to the widest one."""
-    if frequencies_per_mm is None and lens.info.pixel_um:
-        frequencies_per_mm = OF_NYQUIST * 500 / lens.info.pixel_um
-    elif frequencies_per_mm is None:
-        wavelength = primary_nm(lens)
-        frequencies_per_mm = OF_CUT_OFF / (wavelength * 1e-6 * float(working_f_number(lens, config, wavelength)))
-    frequencies, part = np.asarray(frequencies_per_mm, float), np.linspace(0, 1, count)
+    usual = frequencies_per_mm is None
+    frequencies = usual_frequencies(lens, config) if usual else np.asarray(frequencies_per_mm, float)
+    part = np.linspace(0, 1, count)
     widest = widest_field(lens)
     found = np.asarray(mtf(lens, frequencies, part[:, None] * widest, config=config))
     return MtfField(part * np.hypot(*widest), field_axis(lens), frequencies, found[:, 0], found[:, 1])
+
+
+def usual_frequencies(lens: Lens, config: int) -> np.ndarray:
+    """Frequencies (3,), cycles per mm: shares of the pixel's Nyquist frequency, or of the cut-off where no pixel is declared."""
+    if lens.info.pixel_um:
+        return OF_NYQUIST * 500 / lens.info.pixel_um
+    wavelength = primary_nm(lens)
+    return OF_CUT_OFF / (wavelength * 1e-6 * float(working_f_number(lens, config, wavelength)))
 
 
 def size_in(result: MtfField) -> tuple[float, float]:
