@@ -14,6 +14,7 @@ from apochromat.optics.build import build
 from apochromat.optics.errors import LensError
 from apochromat.optics.lens import Lens
 from apochromat.optics.prescription import Prescription, checked
+from apochromat.optics.temperature import at_temperature
 from apochromat.optics.zmx_read import read_zmx
 
 MOST_BYTES = 50_000_000
@@ -25,9 +26,13 @@ def library() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))) if folder.is_dir() else ()
 
 
-def lens(name_or_path: str | Path) -> Lens:
-    """A lens, ready to trace: of the library by its name, or from a file (.toml, .zmx). Raises LensError, OSError."""
-    return build(read_lens(name_or_path))
+def lens(name_or_path: str | Path, temperature_c: float | None = None) -> Lens:
+    """A lens, ready to trace: of the library by its name, or from a file (.toml, .zmx). Raises LensError, OSError.
+
+    temperature_c: -40 to 80 °C, for indices and sizes (`temperature.at_temperature`); None: as declared, which is 20 °C.
+    """
+    found = build(read_lens(name_or_path))
+    return found if temperature_c is None else at_temperature(found, temperature_c)
 
 
 def read_lens(name_or_path: str | Path) -> Prescription:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-ASSUMED_GLASS, ASSUMED_PLASTIC = (
-    3e-6,
-    -1.1e-4,
-)  # 1/K, where nothing is published: the median of the glasses and of the plastics that have data
+# 1/K, where nothing is published: the medians of the glasses and of the plastics that have data
+ASSUMED_GLASS, ASSUMED_PLASTIC = 3e-6, -1.1e-4  # change of the index
+ASSUMED_GLASS_CTE, ASSUMED_PLASTIC_CTE = 7.3e-6, 6e-5  # expansion
 
 
 def air_index(wavelength_nm: Any, temperature_c: float) -> Any:
