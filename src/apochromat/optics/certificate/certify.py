@@ -15,7 +15,7 @@ from apochromat.optics.certificate import (
 from apochromat.optics.certificate.result import Certificate, ColourFocus, TestResult, Verdict
 from apochromat.optics.certificate.scope import scope_of
 from apochromat.optics.certificate.sensor import stand_in
-from apochromat.optics.certificate.t7_as_built import built
+from apochromat.optics.certificate.t7_as_built import built, sample_count
 from apochromat.optics.certificate.thresholds import thresholds
 from apochromat.optics.certificate.view import Nominal, View, nominal
 from apochromat.optics.certificate.words import judged, verdict_sentence
@@ -28,6 +28,7 @@ def certify(lens: Lens, samples: int | None = None, as_built: bool = True) -> Ce
     samples: of test 7, None: as many as the specification says. as_built: carry out test 7. Raises LensError for model glass or media
     that no catalogue has, for rays that do not reach the image, and for samples below 1.
     """
+    samples = sample_count(samples)
     scope = scope_of(lens)
     lenses = [nominal(lens, config, scope.pixel_um, scope.image_radius_mm) for config in range(lens.C)]
     tests = design_tests(lens, lenses)

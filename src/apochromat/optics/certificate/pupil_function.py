@@ -18,7 +18,7 @@ from apochromat.optics.pupil import rings
 DEGREE, MAP = 14, 8  # of the eikonal over the stop, and of the stop's coordinates over the directions
 GRID, FINE = 64, 96  # samples across the exit cone, of a line's spread and of the transfer
 BEYOND = 1.1  # of the exit cone's radius, as far as the map is followed
-STOPPED = 0.01  # weight of a ray that vignetting stops
+STOPPED = 1e-4  # weight of a ray that vignetting stops
 
 
 class Sampled(NamedTuple):
@@ -64,8 +64,8 @@ class PupilFunction(NamedTuple):
         return self.sampled(alpha + shift[0], beta + shift[1]), self.sampled(alpha - shift[0], beta - shift[1])
 
     def light(self) -> float:
-        """Sum of the squared amplitude on the fine grid, above zero."""
-        return max(float((self.sampled(*self.grid(FINE)).amplitude ** 2).sum()), 1e-30)
+        """Open area of the pupil in cells of the fine grid, above zero: a cell on the edge counts by its open part."""
+        return max(float(self.sampled(*self.grid(FINE)).amplitude.sum()), 1e-30)
 
     def along(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """Direction cosine along z (n, m) on a grid: the eikonal's change by a shift of the point of one mm."""

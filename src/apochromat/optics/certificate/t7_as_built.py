@@ -38,10 +38,7 @@ def built(lens: Lens, lenses: list[Nominal], samples: int | None = None) -> Buil
 
     Refocus needs no search: each test takes its sample's own common focus.
     """
-    table = thresholds()["test_7"]
-    samples = table["samples"] if samples is None else samples
-    if samples < 1:
-        raise LensError(f"Expected at least one sample for the as-built test, found {samples}.")
+    table, samples = thresholds()["test_7"], sample_count(samples)
     name, sets = table["deciding_set"], declared().sets
     errors = errors_of(lens, sets[name])
     draws = errors.sampled(samples, table["seed"])
@@ -51,6 +48,14 @@ def built(lens: Lens, lenses: list[Nominal], samples: int | None = None) -> Buil
     yields = tuple(_yield(key, found[i * samples : (i + 1) * samples]) for i, key in enumerate(sets))
     sensitive = _sensitivities(errors, found[len(sets) * samples :])
     return Built(_judged(next(y for y in yields if y.tolerances == name), yields, sensitive), yields, sensitive, tuple(_notes(samples)))
+
+
+def sample_count(samples: int | None) -> int:
+    """How many samples are drawn: as many as asked for, None: as the specification says. Raises LensError for less than one."""
+    count = thresholds()["test_7"]["samples"] if samples is None else samples
+    if count < 1:
+        raise LensError(f"Expected at least one sample for the as-built test, found {count}.")
+    return int(count)
 
 
 def severities(lens: Lens, errors: Errors, draws: np.ndarray, lenses: list[Nominal]) -> np.ndarray:
