@@ -168,7 +168,8 @@ def certify(
     say(json.dumps(json.loads(certificate.to_json())) if json_object else certificate.text())
     if output is not None:
         certificate.figure().savefig(output)
-        _wrote(output)
+        if not json_object:
+            _wrote(output)
     return 0 if certificate.passed else FAILED
 
 

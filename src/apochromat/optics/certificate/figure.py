@@ -22,14 +22,21 @@ def draw(certificate: Certificate) -> Figure:
 
     curves = certificate.colour_focus
     with mpl.rc_context(style.STYLE):  # type: ignore[arg-type]
-        figure = Figure(figsize=(style.WIDTH_IN * len(curves), style.HEIGHT_IN), layout="constrained")
+        figure = Figure(figsize=(style.WIDTH_IN * len(curves), style.HEIGHT_IN + 0.8), layout="constrained")
         axes = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
         for axis, curve in zip(axes, curves, strict=True):
             panel(axis, curve)
         axes[0].set_ylabel("focus from the common plane / µm")
-        outcome = "passes" if certificate.design.passed else "fails"
-        figure.suptitle(f"{certificate.lens or 'lens'}: {outcome} tests 1 to 6, specification {certificate.specification}")
+        columns = 4 if len(curves) > 1 else 2
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns)
+        title = f"APO certificate {certificate.specification} of {certificate.lens or 'the lens'}"
+        figure.suptitle(f"{title}\n{_outcome(certificate)}", size=10)
     return figure
+
+
+def _outcome(certificate: Certificate) -> str:
+    verdicts = [("tests 1 to 6", certificate.design), ("as built", certificate.as_built)]
+    return ", ".join(f"{name} {'passed' if verdict.passed else 'failed'}" for name, verdict in verdicts if verdict)
 
 
 def panel(axes: Axes, curve: ColourFocus) -> None:
@@ -43,9 +50,9 @@ def panel(axes: Axes, curve: ColourFocus) -> None:
     )
     axes.errorbar([g], [0], yerr=[at_g], color=style.CYCLE[0], capsize=4, lw=1, label=f"±{table['g_dof']:g} DOF at g")
     for side in (-1, 1):
-        axes.axhline(side * curve.dof_um, color=style.INK, ls=":", lw=0.8, label=f"±DOF = ±{curve.dof_um:.2f} µm" if side > 0 else None)
+        axes.axhline(side * curve.dof_um, color=style.INK, ls=":", lw=0.8, label="± depth of focus (DOF)" if side > 0 else None)
     axes.axhline(0, color=style.INK, lw=0.6)
     axes.plot(wavelengths, shift, color=style.CYCLE[1], label="focus")
     name = f"{curve.configuration}, " if curve.configuration else ""
-    axes.set(xlabel="wavelength / nm", title=f"{name}f/{curve.f_number:.2f}", xlim=(wavelengths[0], wavelengths[-1]))
-    axes.legend()
+    title = f"{name}f/{curve.f_number:.2f}, DOF {curve.dof_um:.2f} µm"
+    axes.set(xlabel="wavelength / nm", title=title, xlim=(wavelengths[0] - 5, wavelengths[-1]))

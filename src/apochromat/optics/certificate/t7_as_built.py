@@ -121,19 +121,16 @@ def _yield(name: str, found: np.ndarray) -> AsBuilt:
 
 
 def _sensitivities(errors: Errors, found: np.ndarray) -> tuple[Sensitivity, ...]:
-    """Errors that use most more of a limit than the nominal lens does, largest first; from severities (1 + 2 K, 3): none, all ends."""
+    """Errors that use most more of a limit than the nominal lens does, largest first, of x and y the worse one.
+
+    found: severities (1 + 2 K, 3) without errors, and with each alone at either end.
+    """
     nominal, ends = found[0], found[1:].reshape(2, len(errors), len(TESTS)).max(0)
-    rise = (ends - nominal).max(1)
-    order = sorted(range(len(errors)), key=lambda k: (-round(rise[k], 9), errors.errors[k].label))
-    listed = []
-    for k in order[:SENSITIVITIES]:
-        test = int((ends[k] - nominal).argmax())
-        listed.append(
-            Sensitivity(
-                parameter=errors.errors[k].label,
-                severity=float(ends[k, test]),
-                nominal=float(nominal[test]),
-                test=list(TESTS)[test],
-            )
-        )
-    return tuple(listed)
+    rise = ends - nominal
+    order = sorted(range(len(errors)), key=lambda k: (-round(rise[k].max(), 9), errors.errors[k].label))
+    listed: dict[tuple[str, int], Sensitivity] = {}
+    for k in order:
+        error, test = errors.errors[k], int(rise[k].argmax())
+        one = Sensitivity(parameter=error.label, severity=ends[k, test], nominal=nominal[test], test=list(TESTS)[test])
+        listed.setdefault((error.quantity, error.surface), one)
+    return tuple(listed.values())[:SENSITIVITIES]

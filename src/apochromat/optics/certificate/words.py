@@ -47,6 +47,8 @@ def verdict_sentence(tests: Sequence[TestResult], name: str) -> str:
     failed = [t for t in tests if not t.passed]
     if not failed:
         return f"passes {name}."
+    if len(tests) == 1:
+        return f"fails {name}, {tests[0].title}, by {quantity(-tests[0].margin, tests[0].unit)}."
     numbers = _listed([str(t.number) for t in failed])
     worst = "; ".join(f"{t.title} by {quantity(-t.margin, t.unit)}" for t in failed)
     return f"fails {numbers} of {name}: {worst}."
