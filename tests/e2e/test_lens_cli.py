@@ -61,7 +61,7 @@ def test_show_states_the_thick_lens_formula(shown):
     power = (index - 1) * (2 / radius - (index - 1) * thickness / (index * radius**2))
     assert shown["efl_mm"] == pytest.approx(1 / power, rel=2e-6)
     assert shown["bfl_mm"] == pytest.approx((1 - (index - 1) * thickness / (index * radius)) / power, rel=2e-6)
-    assert shown["f_number"] == pytest.approx(1 / power / 5, rel=2e-6)
+    assert shown["image_space_f_number"] == pytest.approx(1 / power / 5, rel=2e-6)
     assert shown["entrance_pupil_mm"] == pytest.approx(5, rel=1e-9)
     assert shown["total_track_mm"] == 51.5
 

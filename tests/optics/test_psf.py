@@ -1,13 +1,20 @@
-"""PSF of a mirror without aberration against Airy's pattern, known defocus, known vignetting; energy; the choice of the grid."""
+"""PSF and MTF against Airy's pattern, a sum of Huygens's, closed forms of oblique and vignetted pupils; energy; gradients; grids."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from hand_lenses import lens_of
+from hand_lenses import lens_of, singlet
 from scipy.optimize import minimize_scalar
 from scipy.special import j1
 
-from apochromat.optics.mtf import through_focus
-from apochromat.optics.psf import psf, sampling
+from apochromat.optics.exit_pupil import beams_at
+from apochromat.optics.mtf import mtf, through_focus, transferred
+from apochromat.optics.precision import float64
+from apochromat.optics.psf import Sampling, psf, sampled, sampling
+from apochromat.optics.pupil import bundle, rings
+from apochromat.optics.trace import trace
+from apochromat.optics.wavefront import launched_path
 
 N = 8.0
 NM = np.array([450.0, 500.0])
@@ -90,3 +97,100 @@ def test_bad_sizes_are_refused(mirror):
         psf(mirror, AXIS, NM, PITCH, 31)
     with pytest.raises(ValueError, match="positive pixel pitch"):
         psf(mirror, AXIS, NM, 0.0)
+
+
+def huygens(lens, field, nm, places_mm):
+    """Light at places (K, 2) of the image plane, by a sum over aimed rays of the plane wave that each carries: no fit, no grid.
+
+    Gauss's quadrature over the stop; amplitudes from how the areas of start and direction change over it, by differences.
+    """
+    points, weights = rings(20, 64)
+    step = 1e-3
+    moved = [points + step * np.array(way) for way in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))]
+    with float64():
+        index = lens.index(jnp.asarray(nm))
+        ray = bundle(lens, field, nm, np.concatenate(moved))
+        end = trace(lens, ray, index, apertures=False)
+        path = np.asarray(end.opl + launched_path(ray, 0.0)).reshape(5, -1)[0]
+    start, toward, landed = (np.stack(pair, -1).reshape(5, -1, 2) for pair in ((ray.x, ray.y), (end.L, end.M), (end.x, end.y)))
+
+    def area(v):
+        a, b = v[1] - v[2], v[3] - v[4]
+        return np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / (2 * step) ** 2
+
+    amplitude = weights * np.sqrt(area(start) * area(toward))
+    wave = nm * 1e-6
+    phase = (path - path[0])[:, None] + (toward[0] * -landed[0]).sum(1)[:, None] + toward[0] @ np.asarray(places_mm).T
+    light = np.abs(amplitude @ np.exp(2j * np.pi * phase / wave)) ** 2
+    return light * np.pi / wave**2 / (weights @ area(start))
+
+
+@pytest.mark.parametrize("defocus", [0.0, 0.05])
+def test_an_oblique_aberrated_image_is_that_of_huygens_sum(defocus):
+    lens, nm, pitch = singlet(stop_radius=1.5), 546.0, 1.0
+    image = psf(lens, [(0.0, 8.0)], [nm], pitch, 64, 0, defocus)
+    shifted = lens.replace(thickness=lens.thickness + np.array([0, 0, defocus]))
+    middle, pixels = 32, np.arange(-6, 7)
+    nodes, weights = np.polynomial.legendre.leggauss(3)
+    fine = (pixels[:, None] + nodes / 2).ravel() * pitch * 1e-3
+    places = np.stack(np.meshgrid(fine, fine), -1).reshape(-1, 2) + image.centre_mm[0]
+    light = huygens(shifted, (0.0, 8.0), nm, places).reshape(13, 3, 13, 3)
+    expected = np.einsum("yixj,i,j->yx", light, weights / 2, weights / 2) * (pitch * 1e-3) ** 2
+    found = image.values[0, 0, middle - 6 : middle + 7, middle - 6 : middle + 7]
+    perfect = np.pi / 4 * (pitch / (0.546 * 16.7)) ** 2  # peak of Airy's pattern at f / 16.7
+    assert expected.max() < 0.8 * perfect
+    assert np.allclose(found, expected, atol=5e-3 * expected.max())
+    assert image.residual_waves.max() < 1e-4
+
+
+def test_waves_and_rays_agree_where_one_hands_over_to_the_other(mirror):
+    """Defocus of 90 lambda N: the last that the pupil's grid resolves."""
+    blur = 90 * 0.5 * N  # µm, radius
+    defocus = blur * 2 * N * 1e-3
+    waves, rays = (psf(mirror, AXIS, NM[1:], 4.0, SIZE, 0, defocus, geometric=way) for way in (False, True))
+    lines = np.stack([image.values[0, 0].sum(0) for image in (waves, rays)])
+    one, other = np.abs(np.fft.rfft(lines))[:, : SIZE // 2]
+    assert np.ptp(one) > 0.9
+    assert np.allclose(one, other, atol=0.02)
+
+
+def test_mtf_of_an_oblique_pupil_is_cut_off_at_cos_squared_along_the_field():
+    """A sphere with its stop at the centre of curvature sees every field alike, but for the stop and the sensor, which stand oblique."""
+    cosine, part = np.cos(np.radians(30)), np.array([0.2, 0.5, 0.8, 0.95, 1.05])
+    kinds = ["stop", "mirror"]
+    sphere = lens_of([0.0, -1 / 80], [80.0, 40 * cosine - 80], [1.0, 1.0], stop_radius=1.0, kinds=kinds)
+    for axis, factor in ((0, 1.0), (1, cosine**2)):
+        cut = 2 * factor / (40 * NM[1] * 1e-6)
+        found = np.asarray(mtf(sphere, part * cut, [(0.0, 30.0)], NM[1:]))[0, axis]
+        assert np.allclose(found, closed(part), atol=4e-3)
+        assert found[-1] == 0
+
+
+def test_mtf_of_the_mirror_is_the_closed_form_up_to_its_cut_off(mirror):
+    part = np.array([0.05, 0.2, 0.5, 0.8, 0.9, 0.98])
+    assert np.allclose(np.asarray(mtf(mirror, part * CUT[1], AXIS, NM[1:]))[0], closed(part), atol=5e-4)
+
+
+def test_gradients_of_psf_and_mtf_are_those_of_differences():
+    """By curvature and thickness, with every size fixed; the transform of the PSF is of float32."""
+    lens, nm = singlet(stop_radius=1.5), np.array([546.0])
+    plan = Sampling(32, 96, 1, 64, False)
+
+    @jax.jit
+    def merits(moved):
+        changed = lens.replace(
+            curvature=jnp.asarray(lens.curvature) + moved[0] * jnp.array([1.0, 0, 0]),
+            thickness=jnp.asarray(lens.thickness) + moved[1] * jnp.array([0, 1.0, 0]),
+        )
+        beams = beams_at(changed, jnp.array([[0.0, 4.0]]), jnp.asarray(nm), jnp.eye(2)[None], jnp.zeros(1), 0, 0)
+        image, _ = sampled(beams, plan, 2.0, jnp.zeros(()))
+        transfer = transferred(beams, jnp.zeros(1), jnp.array([30.0]), 96)[0, 0, 0, :, 1]
+        return jnp.stack([image[0, 0, 16, 16].astype(float), jnp.abs(transfer).sum()])
+
+    with float64():
+        slopes = np.asarray(jax.jacrev(merits)(jnp.zeros(2)))
+        steps = np.array([1e-6, 2e-3])
+        for j, step in enumerate(steps):
+            ahead, behind = (np.asarray(merits(jnp.zeros(2).at[j].set(sign * step))) for sign in (1, -1))
+            assert (ahead - behind)[1] / (2 * step) == pytest.approx(slopes[1, j], rel=1e-4)
+            assert (ahead - behind)[0] / (2 * step) == pytest.approx(slopes[0, j], rel=5e-3)

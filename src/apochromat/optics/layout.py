@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apochromat.optics.analyses._figure import CYCLE, INK
+from apochromat.optics.analyses._figure import CYCLE, INK, top_legend
 from apochromat.optics.analyses._rays import Rays, across, field_labels, primary_nm, rays, require_any, tangents
 from apochromat.optics.analyses._result import Result
 from apochromat.optics.lens import AIR, Lens
@@ -246,7 +246,7 @@ def draw(result: Layout, figure: Figure) -> None:
     for i, label in enumerate(result.field_labels):
         axes.plot([], [], color=CYCLE[i % 6], label=label)
     axes.set(aspect="equal", xlabel="Along the entry axis (mm)" if result.folded else "Along the axis (mm)", ylabel="Height (mm)")
-    figure.legend(loc="outside upper left", ncols=5, columnspacing=1)
+    top_legend(figure, 5)
 
 
 def _draw_element(axes: Any, element: Element) -> None:

@@ -28,7 +28,7 @@ from apochromat.optics.precision import float64
 LARGEST = 384  # cells across the pupil, beyond which rays are gathered
 LEAST = 64  # cells across the pupil, and the image's period in units of lambda N
 USUAL = 96  # those with which a wide window is content
-GATHERED = 256  # rays across the pupil of a geometric PSF
+GATHERED = 512  # rays across the pupil of a geometric PSF
 RIM = 1.01  # half width of their grid, over the pupil's
 STEP = 16  # cells across the pupil are a multiple of
 TOGETHER = 1 << 16  # cells worked on at once

@@ -20,15 +20,16 @@ from apochromat.optics.analyses import analysis, names
 from apochromat.optics.analyses._figure import STYLE
 from apochromat.optics.analyses._rays import field_labels
 from apochromat.optics.errors import LensError
-from apochromat.optics.first_order import first_order
 from apochromat.optics.lens import Lens
+from apochromat.optics.summary import plain_first_order
 
 MINUS = "\N{MINUS SIGN}"
 INK_IN_FIGURES = "#010203"  # replaced by the page's own colour, so that figures follow light and dark
 FIRST_ORDER = (
     ("efl_mm", "Focal length (mm)"),
     ("bfl_mm", "Back focus (mm)"),
-    ("f_number", "f-number"),
+    ("f_number", "Working f-number"),
+    ("image_space_f_number", "EFL by entrance pupil"),
     ("entrance_pupil_mm", "Entrance pupil (mm)"),
     ("entrance_pupil_position_mm", "from first surface (mm)"),
     ("exit_pupil_mm", "Exit pupil (mm)"),
@@ -89,9 +90,8 @@ def _name(lens: Lens, config: int) -> str:
 
 def _facts(lens: Lens) -> str:
     """The lens in one line."""
-    values = first_order(lens)
-    fields = field_labels(lens, lens.fields)
-    facts = [f"focal length {float(values.efl_mm):.4g} mm", f"f/{float(values.f_number):.3g}", f"fields to {fields[-1]}"]
+    values, fields = plain_first_order(lens), field_labels(lens, lens.fields)
+    facts = [f"focal length {values['efl_mm']:.4g} mm", f"f/{values['f_number']:.3g}", f"fields to {fields[-1]}"]
     facts += [f"image radius {lens.info.image_radius_mm:g} mm"] if lens.info.image_radius_mm else []
     facts += [f"{lens.info.pixel_um:g} µm pixels"] if lens.info.pixel_um else []
     return escape(", ".join(facts))
@@ -120,8 +120,8 @@ def _first_order(lens: Lens) -> str:
     rows = []
     for config in range(lens.C):
         for wavelength in lens.info.wavelengths_nm:
-            values = first_order(lens, wavelength, config)
-            rows.append([_name(lens, config), f"{wavelength:.1f}", *(_number(float(getattr(values, key))) for key, _ in FIRST_ORDER)])
+            values = plain_first_order(lens, wavelength, config)
+            rows.append([_name(lens, config), f"{wavelength:.1f}", *(_number(float(values[key])) for key, _ in FIRST_ORDER)])
     table = _table(["Configuration", "nm", *(label for _, label in FIRST_ORDER)], rows)
     return f'<section id="first-order"><h2>First-order values</h2>\n{table}</section>\n'
 

@@ -42,10 +42,10 @@ def summary(lens: Lens) -> dict[str, Any]:
     for config, name in enumerate(info.configurations):
         tangents, columns = chief_tangents(lens, _index(lens), config), []
         for wavelength in info.wavelengths_nm:
-            index, place = _index(lens, wavelength), {"configuration": name, "wavelength_nm": wavelength}
-            values = {key: _plain(value) for key, value in plain_first_order(lens, index, config).items()}
+            place = {"configuration": name, "wavelength_nm": wavelength}
+            values = {key: _plain(value) for key, value in plain_first_order(lens, wavelength, config).items()}
             per_colour.append({**place, **values})
-            columns.append([{**place, **row} for row in _fields(lens, tangents, index, config)])
+            columns.append([{**place, **row} for row in _fields(lens, tangents, _index(lens, wavelength), config)])
         per_field += [row for of_field in zip(*columns, strict=True) for row in of_field]
     top, first = per_colour[info.primary], per_field[: len(per_field) // lens.C]
     return {
@@ -62,8 +62,9 @@ def summary(lens: Lens) -> dict[str, Any]:
     }
 
 
-def plain_first_order(lens: Lens, index: np.ndarray, config: int) -> dict[str, float]:
-    """First-order quantities of a configuration for indices (S + 1,), as `first_order.py` has them, and what a report counts otherwise."""
+def plain_first_order(lens: Lens, wavelength_nm: float | None = None, config: int = 0) -> dict[str, float]:
+    """First-order quantities of a configuration at a wavelength (None: the primary one), as `summary` counts them; see `first_order.py`."""
+    index = _index(lens, wavelength_nm)
     whole, front = matrix(lens, index, config), matrix(lens, index, config, lens.info.stop)
     back = whole @ np.linalg.inv(front)
     onward = (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)

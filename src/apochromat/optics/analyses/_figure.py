@@ -64,6 +64,13 @@ def legend(axes: Axes, columns: int = 3) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, columnspacing=1.2, borderaxespad=0.2)
 
 
+def top_legend(figure: Any, most: int = 4, **settings: Any) -> None:
+    """One legend above all axes of a figure, in rows of at most `most` entries and as even as they can be."""
+    count = max(1, sum(len(axes.get_legend_handles_labels()[1]) for axes in figure.axes))
+    rows = -(-count // most)
+    figure.legend(loc="outside upper left", ncols=-(-count // rows), columnspacing=1, **settings)
+
+
 def symmetric(axes: Axes, values: Any, *, vertical: bool = True, least: float = 1e-6) -> None:
     """Limits that put zero in the middle."""
     finite = np.abs(np.asarray(values, float))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apochromat.optics.analyses._figure import CYCLE, WIDTH_IN
+from apochromat.optics.analyses._figure import CYCLE, WIDTH_IN, top_legend
 from apochromat.optics.analyses._rays import field_axis, primary_nm, widest_field
 from apochromat.optics.analyses._result import Result
 from apochromat.optics.focus import working_f_number
@@ -63,4 +63,4 @@ def draw(result: MtfField, figure: Figure) -> None:
         axes.plot(result.field, result.sagittal[:, j], color=CYCLE[j % 6], label=f"{frequency:.0f} cycles/mm")
         axes.plot(result.field, result.tangential[:, j], color=CYCLE[j % 6], linestyle="--")
     axes.set(xlabel=result.field_axis, ylabel="MTF (solid sagittal, dashed tangential)", ylim=(0, 1.02), xlim=(0, result.field[-1] or 1))
-    figure.legend(loc="outside upper left", ncols=3, columnspacing=1)
+    top_legend(figure)

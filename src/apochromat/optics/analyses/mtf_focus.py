@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apochromat.optics.analyses._figure import CYCLE, INK, WIDTH_IN, zero_line
+from apochromat.optics.analyses._figure import CYCLE, INK, WIDTH_IN, top_legend, zero_line
 from apochromat.optics.analyses._rays import field_labels
 from apochromat.optics.analyses._result import Result
 from apochromat.optics.analyses.mtf_field import usual_frequencies
@@ -65,4 +65,4 @@ def draw(result: MtfFocus, figure: Figure) -> None:
     axes.set(xlabel="Focus from the image (µm)", ylabel="MTF (solid sagittal, dashed tangential)")
     axes.set(ylim=(0, 1.02), xlim=(result.focus_um[0], result.focus_um[-1]))
     axes.set_title(f"{result.frequency_per_mm:.0f} cycles/mm; shaded: depth of focus", loc="left")
-    figure.legend(loc="outside upper left", ncols=4, columnspacing=1)
+    top_legend(figure)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apochromat.optics.analyses._figure import CYCLE, INK, WIDTH_IN
+from apochromat.optics.analyses._figure import CYCLE, INK, WIDTH_IN, top_legend
 from apochromat.optics.analyses._rays import field_labels, primary_nm
 from apochromat.optics.analyses._result import Result
 from apochromat.optics.focus import working_f_number
@@ -71,4 +71,4 @@ def draw(result: MtfFrequency, figure: Figure) -> None:
         axes.plot(result.frequency_per_mm, result.tangential[i], color=CYCLE[i % 6], linestyle="--")
     axes.set(xlabel="Frequency (cycles/mm)", ylabel="MTF (solid sagittal, dashed tangential)")
     axes.set(ylim=(0, 1.02), xlim=(0, result.frequency_per_mm[-1]))
-    figure.legend(loc="outside upper left", ncols=4, columnspacing=1)
+    top_legend(figure)

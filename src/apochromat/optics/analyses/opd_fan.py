@@ -36,7 +36,7 @@ class OpdFan(Result):
 
 
 def compute(
-    lens: Lens, config: int = 0, *, fields: Any = None, wavelengths_nm: Any = None, count: int = 31, defocus_mm: float = 0.0
+    lens: Lens, config: int = 0, *, fields: Any = None, wavelengths_nm: Any = None, count: int = 61, defocus_mm: float = 0.0
 ) -> OpdFan:
     """Fans with `count` rays of fields (F, 2) in the plane of the widest of them, and wavelengths (W,); by default the lens's."""
     fields = np.asarray(lens.fields if fields is None else fields, float).reshape(-1, 2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apochromat.optics.analyses._figure import WIDTH_IN, of_wavelengths, symmetric, zero_line
+from apochromat.optics.analyses._figure import WIDTH_IN, of_wavelengths, symmetric, top_legend, zero_line
 from apochromat.optics.analyses._rays import across, field_labels, primary_nm, rays, require_any, tangents
 from apochromat.optics.analyses._result import Result
 from apochromat.optics.lens import Lens
@@ -34,7 +34,7 @@ class RayFan(Result):
     sagittal_um: np.ndarray  # (F, W, P)
 
 
-def compute(lens: Lens, config: int = 0, *, fields: Any = None, wavelengths_nm: Any = None, count: int = 31) -> RayFan:
+def compute(lens: Lens, config: int = 0, *, fields: Any = None, wavelengths_nm: Any = None, count: int = 61) -> RayFan:
     """Fans with `count` rays of fields (F, 2) and wavelengths (W,); by default the lens's."""
     fields = np.asarray(lens.fields if fields is None else fields, float).reshape(-1, 2)
     wavelengths = np.asarray(lens.info.wavelengths_nm if wavelengths_nm is None else wavelengths_nm, float)
@@ -78,7 +78,7 @@ def draw_fans(figure: Figure, result: Any, tangential: np.ndarray, sagittal: np.
         grid[row][1].set_title("sagittal", loc="left", fontsize=8)
     figure.supxlabel("Relative height in the stop", fontsize=9)
     figure.supylabel(label, fontsize=9)
-    figure.legend(loc="outside upper left", ncols=4, columnspacing=1)
+    top_legend(figure)
 
 
 def size_in(result: RayFan) -> tuple[float, float]:

@@ -66,4 +66,5 @@ def draw(result: SineCondition, figure: Figure) -> None:
     zero_line(axes, vertical=True)
     symmetric(axes, 100 * result.osc, vertical=False, least=0.01)
     axes.set(xlabel="Sagittal coma by image height (%)", ylabel="Relative height in the stop", ylim=(0, 1.02))
+    axes.locator_params(axis="x", nbins=5)
     legend(axes)

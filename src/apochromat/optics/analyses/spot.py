@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apochromat.optics.analyses._figure import INK, WIDTH_IN, of_wavelengths
+from apochromat.optics.analyses._figure import INK, WIDTH_IN, of_wavelengths, top_legend
 from apochromat.optics.analyses._rays import field_labels, primary_nm, rays, require_any, tangents
 from apochromat.optics.analyses._result import Result
 from apochromat.optics.focus import working_f_number
@@ -91,13 +91,13 @@ def draw(result: Spot, figure: Figure) -> None:
         angle = np.linspace(0, 2 * np.pi, 60)
         axes.plot(result.airy_um * np.cos(angle), result.airy_um * np.sin(angle), color=INK, linewidth=0.8)
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-        axes.set_title(f"{result.field_labels[i]} · RMS {result.rms_um[i]:.2g} µm", fontsize=8)
+        axes.set_title(f"{result.field_labels[i]}\nRMS {result.rms_um[i]:.2g} µm", fontsize=8)
         axes.tick_params(labelsize=7, labelleft=i % columns == 0, labelbottom=i >= count - columns)
     figure.supxlabel("x (µm)", fontsize=9)
     figure.supylabel("y (µm)", fontsize=9)
-    figure.legend(loc="outside upper left", ncols=4, markerscale=4, columnspacing=1, handletextpad=0.2)
+    top_legend(figure, markerscale=4, handletextpad=0.2)
 
 
 def size_in(result: Spot) -> tuple[float, float]:
     """Width and height of the figure, inches."""
-    return WIDTH_IN, 0.7 + 1.6 * -(-len(result.fields) // 3)
+    return WIDTH_IN, 0.7 + 1.7 * -(-len(result.fields) // 3)

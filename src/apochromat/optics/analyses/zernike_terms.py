@@ -1,0 +1,67 @@
+"""Zernike fit: the wavefront of each field at the primary wavelength in Noll's terms, over the full pupil in the image plane.
+
+R. J. Noll, JOSA 66, 207 (1976): each term has unit variance over the stop. Clear radii are left out of account; lost rays have no say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from apochromat.optics.analyses._figure import WIDTH_IN, of_fields, symmetric, top_legend, zero_line
+from apochromat.optics.analyses._rays import field_labels, primary_nm
+from apochromat.optics.analyses._result import Result
+from apochromat.optics.lens import Lens
+from apochromat.optics.pupil import rings
+from apochromat.optics.trace import OK
+from apochromat.optics.wavefront import opds, zernike, zernike_fit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TITLE, ORDER = "Zernike fit", 32
+RINGS, ARMS = 10, 24  # of the pupil quadrature
+FIRST = 4  # Noll's number of defocus: piston and tilt are not drawn
+
+
+@dataclass(frozen=True)
+class ZernikeTerms(Result):
+    """Coefficients of T terms of F fields."""
+
+    fields: np.ndarray  # (F, 2) as the lens declares them
+    field_labels: tuple[str, ...]
+    wavelength_nm: float
+    noll: np.ndarray  # (T,) number of each term, from 1
+    waves: np.ndarray  # (F, T) RMS
+    residual_waves: np.ndarray  # (F,) RMS of what the terms leave
+
+
+def compute(lens: Lens, config: int = 0, *, fields: Any = None, wavelength_nm: float | None = None, terms: int = 37) -> ZernikeTerms:
+    """Terms of fields (F, 2) (default: the lens's) at one wavelength (default: the primary one), about the chief ray's point."""
+    fields = np.asarray(lens.fields if fields is None else fields, float).reshape(-1, 2)
+    wavelength = primary_nm(lens) if wavelength_nm is None else wavelength_nm
+    points, weights = rings(RINGS, ARMS)
+    waves, status = (np.asarray(v)[:, 0] for v in opds(lens, fields, [wavelength], points, config, apertures=False))
+    weights = weights * (status == OK)
+    found = np.asarray(zernike_fit(waves, points, weights, terms))
+    left = (weights * (waves - found @ zernike(points, terms).T) ** 2).sum(-1) / np.maximum(weights.sum(-1), 1e-30)
+    labels = tuple(field_labels(lens, fields))
+    return ZernikeTerms(fields, labels, float(wavelength), np.arange(1, terms + 1), found, np.sqrt(left))
+
+
+def size_in(result: ZernikeTerms) -> tuple[float, float]:
+    """Width and height of the figure, inches."""
+    return WIDTH_IN, 3.1
+
+
+def draw(result: ZernikeTerms, figure: Figure) -> None:
+    """Waves RMS by the number of the term, from defocus on."""
+    axes, shown = figure.subplots(), slice(FIRST - 1, None)
+    for waves, style in zip(result.waves, of_fields(result.field_labels), strict=True):
+        axes.plot(result.noll[shown], waves[shown], marker="o", markersize=2.5, **{**style, "linewidth": 0.7})
+    zero_line(axes)
+    symmetric(axes, result.waves[:, shown], least=0.01)
+    axes.set(xlabel="Term (Noll's number)", ylabel=f"Waves RMS at {result.wavelength_nm:.0f} nm")
+    top_legend(figure)
