@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from apochromat.optics.lens import Lens, LensInfo, SurfaceInfo
+from apochromat.optics.lens import AIR, Lens, LensInfo, SurfaceInfo
 
 
 def lens_of(
@@ -61,3 +61,29 @@ def singlet(**changes):
     """A biconvex lens of 50 mm with its stop behind, at 1.5 index."""
     facts = {"stop": 2, "stop_radius": 3.0, "fields": ((0.0, 0.0), (0.0, 8.0)), "kinds": ["standard", "standard", "stop"]}
     return lens_of([1 / 50, -1 / 50, 0.0], [4.0, 2.0, 46.7], [1.5, 1.0, 1.0], **{**facts, **changes})
+
+
+def model_doublet(surfaces, wavelengths_nm, curvature, thickness, model, fields, configurations=("",), **changes):
+    """A lens of model glass whose stop, the first surface, has a radius of 2 mm; thickness (C, S), model (S, 3); changes: of its leaves."""
+    count, thickness = len(surfaces), np.asarray(thickness, float)
+    leaves = {
+        "conic": np.zeros(count),
+        "even": np.zeros((count, 8)),
+        "object_vergence": np.zeros(len(thickness)),
+        "stop_radius": np.full(len(thickness), 2.0),
+        "semi_diameter": np.full(count, np.inf),
+        "inner_radius": np.zeros(count),
+        "tilt": np.zeros((count, 2)),
+        "decenter": np.zeros((count, 2)),
+        "coefficients": np.tile(AIR, (count, 1)).astype(float),
+        "nd_shift": np.zeros(count),
+        "dispersion_shift": np.zeros(count),
+    }
+    return Lens(
+        curvature=np.array(curvature, float),
+        thickness=thickness,
+        model=np.array(model, float),
+        fields=np.array(fields, float),
+        info=LensInfo("doublet", surfaces, 0, wavelengths_nm, (1.0,) * len(wavelengths_nm), 1, configurations=configurations),
+        **leaves | changes,
+    )

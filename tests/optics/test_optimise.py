@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from hand_lenses import model_doublet
 
 from apochromat.optics.errors import LensError
 from apochromat.optics.first_order import first_order
 from apochromat.optics.glass import glass
-from apochromat.optics.lens import AIR, Lens, LensInfo, SurfaceInfo
+from apochromat.optics.lens import SurfaceInfo
 from apochromat.optics.optimise import Goal, Merit, Term, Variable, optimise, read_goal, substitute, swapped
 from apochromat.optics.optimise.least_squares import descend
 from apochromat.optics.optimise.terms import LOST_UM
@@ -16,27 +17,19 @@ DOUBLET = (SurfaceInfo("stop"), SurfaceInfo(glass="crown", is_model=True), Surfa
 
 def doublet(configurations=("far", "near")):
     """A cemented doublet of model glass behind its stop, f about 20 mm, f/5, for two distances."""
-    s, c = len(DOUBLET), len(configurations)
-    info = LensInfo("doublet", DOUBLET, 0, (486.1327, 546.074, 656.2725), (1.0, 1.0, 1.0), 1, configurations=configurations)
-    even = np.zeros((s, 8))
+    c, even = len(configurations), np.zeros((len(DOUBLET), 8))
     even[1, 1] = 1e-5
-    return Lens(
-        curvature=np.array([0, 1 / 12, -1 / 9, -1 / 40]),
+    return model_doublet(
+        DOUBLET,
+        (486.1327, 546.074, 656.2725),
+        [0, 1 / 12, -1 / 9, -1 / 40],
+        np.array([[0.5, 2.0, 1.0, 18.6], [0.5, 2.0, 1.0, 19.4]])[:c],
+        [[1.5, 60, 0], [1.5168, 64.2, 0.0], [1.62, 36.4, 0.0], [1.5, 60, 0]],
+        [[0, 0], [0, 4]],
+        configurations,
         conic=np.array([0.0, -0.5, 0.0, 0.0]),
         even=even,
-        thickness=np.array([[0.5, 2.0, 1.0, 18.6], [0.5, 2.0, 1.0, 19.4]])[:c],
         object_vergence=np.array([0.0, 1 / 500])[:c],
-        stop_radius=np.full(c, 2.0),
-        semi_diameter=np.full(s, np.inf),
-        inner_radius=np.zeros(s),
-        tilt=np.zeros((s, 2)),
-        decenter=np.zeros((s, 2)),
-        coefficients=np.tile(AIR, (s, 1)).astype(float),
-        nd_shift=np.zeros(s),
-        dispersion_shift=np.zeros(s),
-        model=np.array([[1.5, 60, 0], [1.5168, 64.2, 0.0], [1.62, 36.4, 0.0], [1.5, 60, 0]]),
-        fields=np.array([[0.0, 0.0], [0.0, 4.0]]),
-        info=info,
     )
 
 

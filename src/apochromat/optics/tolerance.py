@@ -134,18 +134,7 @@ def _errors(lens: Lens, within: Tolerances | str) -> Errors:
 
 def evaluated(lens: Lens, errors: Errors, criterion: Criterion, draws: np.ndarray, *, refocus: bool = True) -> np.ndarray:
     """Criterion values (N, M) of draws (N, K), in batches of one compiled shape."""
-    return in_blocks(draws, min(BATCH, len(draws)), lambda block: _evaluated(lens, errors, criterion, refocus, block))
-
-
-@float64
-def evaluated_focus(lens: Lens, draws: np.ndarray, within: Tolerances | str = "precision") -> np.ndarray:
-    """Shifts (N, C) mm of the image plane by which samples are refocused, from the distance of the lens as designed and refocused."""
-    distances = evaluated(lens, _errors(lens, within), _image_distance, np.vstack([np.zeros((1, draws.shape[1])), draws]))
-    return distances[1:] - distances[0]
-
-
-def _image_distance(lens: Lens) -> Any:
-    return jnp.asarray(lens.thickness)[:, -1]
+    return in_blocks(draws, BATCH, lambda block: _evaluated(lens, errors, criterion, refocus, block))
 
 
 def _value(lens: Lens, errors: Errors, criterion: Criterion, refocus: bool, draw: Any) -> Any:
@@ -215,6 +204,11 @@ def wavefront_errors(lens: Lens) -> Any:
 
     each = jax.vmap(jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None)), (0, None, None))
     return each(jnp.arange(lens.C), jnp.asarray(lens.fields), jnp.asarray(lens.info.wavelengths_nm)).ravel()
+
+
+def wavefront_and_focus(lens: Lens) -> Any:
+    """A criterion: `wavefront_errors`, and after them the distance (mm) of the image plane in each of the C configurations. Inside jit."""
+    return jnp.concatenate([wavefront_errors(lens), jnp.asarray(lens.thickness)[:, -1]])
 
 
 def tolerance(lens: Lens, samples: int = 500, seed: int = SEED, tolerances: str = "precision") -> Report:

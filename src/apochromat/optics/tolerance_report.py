@@ -9,7 +9,7 @@ import numpy as np
 
 from apochromat.optics.lens import Lens
 from apochromat.optics.perturb import declared
-from apochromat.optics.tolerance import SEED, evaluated_focus, monte_carlo, sensitivity, wavefront_errors
+from apochromat.optics.tolerance import SEED, monte_carlo, sensitivity, wavefront_and_focus
 
 MARECHAL = 1 / 14  # waves of RMS wavefront error: diffraction-limited
 ALLOWED = 1.25  # times the design's own error, where that is larger
@@ -76,15 +76,18 @@ def tolerance_report(lens: Lens, samples: int = 500, seed: int = SEED, tolerance
 
     tolerances: a declared set, see `perturb.declared`. Raises LensError for another name, or where nothing can err.
     """
-    alone = sensitivity(lens, wavefront_errors, tolerances)
+    alone = sensitivity(lens, wavefront_and_focus, tolerances)
+    count = len(alone.nominal) - lens.C
     limits = np.maximum(MARECHAL, ALLOWED * alone.nominal)
-    drawn = monte_carlo(lens, wavefront_errors, limits, tolerances, samples=samples, seed=seed)
+    limits[count:] = np.inf  # refocus is free
+    drawn = monte_carlo(lens, wavefront_and_focus, limits, tolerances, samples=samples, seed=seed)
     rise = (alone.change / limits).max(1)
     order = np.argsort(-rise, kind="stable")[:OFFENDERS]
-    moves = evaluated_focus(lens, drawn.draws, tolerances) * 1e3
+    moves = (drawn.values - drawn.nominal)[:, count:] * 1e3
     info, set_ = lens.info, declared()
     which = [(c, f, w) for c in info.configurations for f in np.asarray(lens.fields) for w in info.wavelengths_nm]
-    values = zip(which, drawn.nominal, limits, drawn.quantile(0.5), drawn.quantile(0.9), drawn.failing, strict=True)
+    columns = (drawn.nominal, limits, drawn.quantile(0.5), drawn.quantile(0.9), drawn.failing)
+    values = zip(which, *(column[:count] for column in columns), strict=True)
     beams = tuple(Beam(c, (float(f[0]), float(f[1])), w, *(float(v) for v in numbers)) for (c, f, w), *numbers in values)
     offenders = tuple((alone.labels[k], float(rise[k])) for k in order)
     spread = (float(moves.std()), float(np.abs(moves).max()))
