@@ -1,37 +1,38 @@
 #!/usr/bin/env python3
-"""Measure the lens engine and print the rows of docs/optics/performance.md.
+"""Measure the lens engine: rows of docs/optics/performance.md, or tables of docs/optics/validation.md.
 
-    optics.py [--data FOLDER] [--rounds 5] [--samples 500]
+    optics.py [--data FOLDER] [--rounds 5] [--samples 500] [--validation]
 
-FOLDER holds published lenses (.zmx) with their reports (.txt) and cellphone80deg.json. Times are medians after compilation.
+FOLDER holds published lenses (.zmx) with their reports (.txt) and cellphone80deg.json. Times are medians after compilation. Where Optiland
+is installed it is timed in turn with the engine, round by round, and --validation compares the two. --validation prints one JSON object:
+names of tables and their lines.
 """
 
 import argparse
 import json
-import os
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from apochromat.optics.build import build
 from apochromat.optics.bulk import trace_bulk
-from apochromat.optics.files import lens, library, read_lens
-from apochromat.optics.first_order import first_order
-from apochromat.optics.lens import AIR, Lens, LensInfo, SurfaceInfo
+from apochromat.optics.files import lens
+from apochromat.optics.lens import Lens, LensInfo, SurfaceInfo
 from apochromat.optics.precision import float64
-from apochromat.optics.prescription import Dispersion
-from apochromat.optics.pupil import bundle, bundles, rings
+from apochromat.optics.pupil import bundles, rings
 from apochromat.optics.trace import OK, Ray, trace
 
 ROOT = Path(__file__).parents[1]
 INDEX = {"air": 1.0, "coc": 1.5337306, "polystyr": 1.5904773, "okp4": 1.6072782, "polycarb": 1.5854663}  # of the phone lens, 546 nm
 GREEN, RAYS = 546.0, 1_000_000
+LONG = 10.0  # s: a task that takes longer is warm after one call
 
 
 def phone(path):
@@ -63,27 +64,41 @@ def phone(path):
     )
 
 
-def seconds(task, rounds):
-    """Median time of a task after two calls that compile and warm."""
-    task(), task()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        task()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def seconds(tasks, rounds):
+    """Median times of tasks that take turns, after a call of each that compiles, and of short ones another that warms."""
+    for task in tasks:
+        if _timed(task) < LONG:
+            task()
+    times = [[_timed(task) for task in tasks] for _ in range(rounds)]
+    return [statistics.median(column) for column in zip(*times, strict=True)]
 
 
-def million(lens, rounds):
+def _timed(task):
+    start = time.perf_counter()
+    task()
+    return time.perf_counter() - start
+
+
+def peer():
+    """The module that sets Optiland beside the engine; None where Optiland is not installed."""
+    if find_spec("optiland") is None:
+        return None
+    sys.path.insert(0, str(ROOT))
+    from benchmarks import optiland_peer
+
+    return optiland_peer
+
+
+def million(lens):
     """A million rays at 10 degrees through the first vertex's disc."""
     random = np.random.default_rng(0)
     radius, turn, slope = float(lens.stop_radius[0]) * np.sqrt(random.random(RAYS)), 2 * np.pi * random.random(RAYS), np.radians(10)
     one = np.ones(RAYS)
     ray = Ray(radius * np.cos(turn), radius * np.sin(turn), 0 * one, 0 * one, np.sin(slope) * one, np.cos(slope) * one)
-    return seconds(lambda: trace_bulk(lens, ray, GREEN), rounds)
+    return [lambda: trace_bulk(lens, ray, GREEN), *([other.tracing(lens, ray, GREEN)] if (other := peer()) else [])]
 
 
-def gradient(lens, rounds):
+def gradient(lens):
     """Merit (mean square spot radius of 6 fields x 381 rays) and its gradient by curvature, conic and r^2 to r^12 of 12 aspheres."""
     points = rings(127, 3)[0]
     with float64():
@@ -99,54 +114,84 @@ def gradient(lens, rounds):
         lens = lens.replace(even=jax.numpy.asarray(lens.even))
         variables = jax.numpy.column_stack([lens.curvature, lens.conic, lens.even[:, :6]])
         both = jax.jit(jax.value_and_grad(merit))
-        return seconds(lambda: jax.block_until_ready(both(variables, rays)), rounds)
+
+    def task():
+        with float64():
+            jax.block_until_ready(both(variables, rays))
+
+    return [task]
 
 
-def show(name, rounds):
-    """Wall time of `apo lens show NAME --json` as a process, the compilation cache warm."""
+def show(name):
+    """`apo lens show NAME --json` as a process, the compilation cache warm."""
     command = [sys.executable, "-c", "from apochromat.cli import main; main()", "lens", "show", str(name), "--json"]
-    return seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), rounds)
+    return [lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)]
 
 
-def certificate(lens, rounds):
+def certificate(lens):
     """Tests 1 to 6."""
     from apochromat.optics.certificate import certify
 
-    return seconds(lambda: certify(lens, as_built=False), rounds)
+    return [lambda: certify(lens, as_built=False)]
 
 
-def yields(lens, samples):
-    """Monte Carlo with refocus: RMS wavefront errors of every field and colour."""
-    from apochromat.optics.tolerance import monte_carlo, wavefront_errors
+def as_built(lens, samples):
+    """Samples within the precision set, each refocused, against tests 2, 3 and 5 in every configuration."""
+    from apochromat.optics.certificate.scope import scope_of
+    from apochromat.optics.certificate.t7_as_built import severities
+    from apochromat.optics.certificate.view import nominal
+    from apochromat.optics.perturb import declared, errors_of
 
-    return seconds(lambda: monte_carlo(lens, wavefront_errors, 1.0, samples=samples), 1)
+    scope, errors = scope_of(lens), errors_of(lens, declared().sets["precision"])
+    draws = errors.sampled(samples, 0)
+
+    def task():
+        lenses = [nominal(lens, config, scope.pixel_um, scope.image_radius_mm) for config in range(lens.C)]
+        severities(lens, errors, draws, lenses)
+
+    return [task]
 
 
-def psfs(lens, rounds):
-    """PSFs of 9 fields x 3 wavelengths, 128 x 128 at the pixel pitch."""
+def psfs(lens):
+    """PSFs of 9 fields x 3 wavelengths, 128 x 128 at the pixel pitch; Optiland's on the grid that its FFT gives, its aim paraxial."""
     from apochromat.optics.psf import psf
 
-    part = np.linspace(0, 1, 9)[:, None]
-    fields = part * np.asarray(lens.fields, float)[np.argmax((np.asarray(lens.fields) ** 2).sum(1))]
-    wavelengths = np.array([486.1327, 546.074, 656.2725])
-    return seconds(lambda: psf(lens, fields, wavelengths, lens.info.pixel_um or 1.6, size=128), rounds)
+    part, lines = np.linspace(0, 1, 9), np.array([486.1327, 546.074, 656.2725])
+    fields = part[:, None] * np.asarray(lens.fields, float)[np.argmax((np.asarray(lens.fields) ** 2).sum(1))]
+    tasks = [lambda: psf(lens, fields, lines, lens.info.pixel_um, size=128)]
+    if other := peer():
+        with tempfile.TemporaryDirectory() as folder:
+            tasks.append(other.point_spreads(other.in_configuration(lens, 0), Path(folder), part, lines))
+    return tasks
 
 
 def published(folder):
-    """Rows: EFL, BFL and f-number of published lenses with their reports' indices, against the reports."""
-    rows = ["| lens | EFL: traced, report | BFL | f-number | largest relative difference |", "|" + " --- |" * 5]
+    """Rows: what `apo lens show --json` says of published lenses, against the reports that were published with them."""
+    from apochromat.optics.summary import summary
+
+    rows = ["| lens | EFL mm: shown, report | BFL mm | working f-number | largest relative difference |", "|" + " --- |" * 5]
     for path in sorted(folder.glob("*.zmx")):
-        report, document = path.with_suffix(".txt").read_text(encoding="utf-8"), read_lens(path)
-        traced_lens = build(with_indices(document, report))
-        found, info = first_order(traced_lens), traced_lens.info
-        rim = bundle(traced_lens, [0, 0], info.wavelengths_nm[info.primary], [[0, 1]])  # the report's f-number is by the real ray
-        glass = max(i for i, s in enumerate(document.surfaces) if s.glass)  # a report counts BFL from behind the last glass
-        behind = sum(document.thicknesses(0)[glass + 1 : -1])
-        traced = [float(found.efl_mm), float(found.bfl_mm) + behind, float(found.efl_mm) / (2 * float(rim.y[0]))]
-        said = [stated(report, key) for key in ("Effective Focal Length", "Back Focal Length", "Image Space F/#")]
-        cells = [f"{t:.7g}, {s:.7g}" for t, s in zip(traced, said, strict=True)]
-        worst = max(abs(t / s - 1) for t, s in zip(traced, said, strict=True))
-        rows.append(f"| {path.stem} | {' | '.join(cells)} | {worst:.1e} |")
+        report, shown = path.with_suffix(".txt").read_text(encoding="utf-8"), summary(lens(path))
+        pairs = [(shown[key], stated(report, name)) for key, name in SHOWN.items()]
+        worst = max(abs(here / there - 1) for here, there in pairs)
+        rows.append(f"| {path.stem} | {' | '.join(f'{here:.7g}, {there:.7g}' for here, there in pairs)} | {worst:.0e} |")
+    return rows
+
+
+SHOWN = {"efl_mm": "Effective Focal Length", "bfl_mm": "Back Focal Length", "f_number": "Working F/#"}
+
+
+def beside_optiland(folder):
+    """Rows: largest differences between the engine and Optiland over the pupil, two fields and five wavelengths."""
+    other = peer()
+    rows = ["| lens | EFL, relative | ray height mm | OPD waves | colour focus µm | lateral colour µm |", "|" + " --- |" * 6]
+    for name, config in (("tele-apo", 0), ("tele-apo", 1), ("tele-apo", 2), ("classic-petzval-50", 0), (folder / "10281683.zmx", 0)):
+        subject = other.in_configuration(lens(name), config)
+        with tempfile.TemporaryDirectory() as temporary:
+            d = other.compare(subject, Path(temporary))
+        found = (d.efl_relative, d.height_mm, d.opd_waves, d.focus_um, d.lateral_um)
+        label = Path(name).stem + (f", configuration {config + 1}" if name == "tele-apo" else "")
+        rows.append(f"| {label} | {' | '.join(f'{value:.0e}' for value in found)} |")
     return rows
 
 
@@ -155,41 +200,26 @@ def stated(report, name):
     return float(re.search(rf"^{re.escape(name)}\s*:\s*([-+.\de]+)", report, re.M)[1])
 
 
-def with_indices(document, report):
-    """The document with media of exactly the report's indices at its three wavelengths, and without clear radii."""
-    table = report.split("INDEX OF REFRACTION DATA")[1].split("THERMAL")[0]
-    number = r"([-+\d.e]+)"
-    found = re.findall(rf"^ +(\d+)\s.*?1\.00\s+{number}\s+{number}\s+{number}\s*$", table, re.M)
-    indices = np.array([[float(v) for v in row[1:]] for row in found])
-    w2 = (np.array(document.wavelengths.nm) / 1000) ** 2
-    surfaces = []
-    for surface, index in zip(document.surfaces, indices[1:], strict=False):
-        c0, c1, c3 = np.linalg.solve(np.stack([w2**0, w2, 1 / w2], -1), index**2)
-        medium = Dispersion(coefficients=(c0, c1, 0, c3, *AIR[4:])) if surface.glass else ""
-        surfaces.append(surface.model_copy(update={"glass": medium, "semi_diameter": np.inf}))
-    return document.model_copy(update={"surfaces": tuple(surfaces)})
-
-
 def figures(folder, rounds, samples):
-    """(what, seconds, at least, aim) of every figure that can be measured here."""
-    wide = phone(folder / "cellphone80deg.json")
-    yield "1e6 rays, 13 even-asphere surfaces, float64, flags and apertures", million(wide, rounds), 0.5, 0.25
-    yield "merit of 6 fields x 381 rays and exact gradient, 96 variables", gradient(wide, 20 * rounds), 0.010, 0.003
-    name = "tele-apo" if "tele-apo" in library() else next(iter(library()))
-    tele = lens(name)
-    yield f"PSF grid of {name}, 9 fields x 3 wavelengths, 128 x 128", psfs(tele, rounds), 0.3, 0.1
-    yield f"`apo lens show {name} --json`, warm cache", show(name, rounds), 2.5, 1.5
-    yield f"certificate of {name}, tests 1 to 6, {tele.C} configurations", certificate(tele, min(3, rounds)), 20, 5
-    per_sample = yields(tele, samples) / samples
-    yield f"Monte Carlo of {name}, wavefront errors with refocus, 500 samples (measured on {samples})", 500 * per_sample, 90, 30
+    """(what, tasks that take turns, rounds, at least, aim) of every figure about time, the engine's task first."""
+    wide, tele = phone(folder / "cellphone80deg.json"), lens("tele-apo")
+    yield "1e6 rays, 13 even-asphere surfaces, float64, flags and apertures", million(wide), rounds, 0.5, 0.25
+    yield "merit of 6 fields x 381 rays and exact gradient, 96 variables", gradient(wide), 20 * rounds, 0.010, 0.003
+    yield "PSF grid of tele-apo, 9 fields x 3 wavelengths, 128 x 128", psfs(tele), rounds, 0.3, 0.1
+    yield "`apo lens show tele-apo --json`, warm cache", show("tele-apo"), rounds, 2.5, 1.5
+    yield f"certificate of tele-apo, tests 1 to 6, {tele.C} configurations", certificate(tele), min(3, rounds), 20, 5
+    what = f"Monte Carlo of tele-apo, tests 2, 3 and 5 with refocus, {tele.C} configurations, {samples} samples"
+    yield what, as_built(tele, samples), 1, 90, 30
 
 
 def page(folder, rounds, samples):
-    """Markdown lines of the figures and of the published lenses."""
-    lines = ["| what | s | at least | aim |", "| --- | --- | --- | --- |"]
-    for what, took, least, aim in figures(folder, rounds, samples):
-        lines.append(f"| {what} | {took:.3g} | {least:g} | {aim:g} |")
-    return [*lines, "", "## Published lenses", "", *published(folder)]
+    """Markdown lines of the figures."""
+    lines = ["| what | s | at least | aim | Optiland, s | ratio |", "|" + " --- |" * 6]
+    for what, tasks, turns, least, aim in figures(folder, rounds, samples):
+        took, *other = seconds(tasks, turns)
+        beside = f"{other[0]:.3g} | {took / other[0]:.2g}" if other else " | "
+        lines.append(f"| {what} | {took:.3g} | {least:g} | {aim:g} | {beside} |")
+    return lines
 
 
 def main():
@@ -197,11 +227,15 @@ def main():
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "lens")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=500)
+    parser.add_argument("--validation", action="store_true", help="compare with reports and Optiland instead of measuring time")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         raise SystemExit(f"optics: expected published lenses in {arguments.data}, found no folder; say --data FOLDER")
-    print(f"{os.cpu_count()} cores\n")
-    print("\n".join(page(arguments.data, arguments.rounds, arguments.samples)))
+    if arguments.validation:
+        tables = {"published": published(arguments.data)}
+        print(json.dumps(tables | ({"optiland": beside_optiland(arguments.data)} if peer() else {})))
+    else:
+        print("\n".join(page(arguments.data, arguments.rounds, arguments.samples)))
 
 
 if __name__ == "__main__":

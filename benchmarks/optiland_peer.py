@@ -18,6 +18,7 @@ from optiland import fileio
 from optiland.distribution import BaseDistribution
 from optiland.materials import IdealMaterial
 from optiland.optic import Optic
+from optiland.psf import FFTPSF
 from optiland.rays import RealRays
 from optiland.rays.ray_aiming.base import BaseRayAimer
 from optiland.rays.ray_aiming.registry import register_aimer
@@ -219,3 +220,10 @@ def tracing(lens: Lens, ray: Ray, nm: float) -> Any:
     optic.surfaces.add(index=lens.S + 1)
     arrays, one = [np.asarray(part, float) for part in ray], np.ones(np.size(ray.x))
     return lambda: optic.surfaces.trace(RealRays(*arrays, one, nm / 1e3 * one), record=False)
+
+
+def point_spreads(lens: Lens, folder: Path, parts: np.ndarray, lines_nm: np.ndarray) -> Any:
+    """A call, to be timed, that computes Optiland's FFT PSFs at parts of the widest field and wavelengths."""
+    optic = opened(lens, folder)
+    optic.ray_tracer.set_aiming("paraxial")
+    return lambda: [FFTPSF(optic, (0.0, float(part)), nm / 1e3, num_rays=128, grid_size=256) for part in parts for nm in lines_nm]

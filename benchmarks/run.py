@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure everything and write docs/performance.md, docs/quality.md and docs/optics/performance.md.
+"""Measure everything and write docs/performance.md, docs/quality.md, docs/optics/performance.md and the tables of its validation.md.
 
     run.py [--data FOLDER] [--rounds 5] [--page performance|quality|optics]
 
@@ -107,10 +107,19 @@ def quality(data):
 
 
 def optics(data, rounds):
-    """docs/optics/performance.md"""
+    """docs/optics/performance.md, and the tables of docs/optics/validation.md"""
     lines = ["# Performance of the lens engine", "", heading(), "", "Written by `make bench`; seconds, medians after compilation.", ""]
-    rows = run(sys.executable, ROOT / "benchmarks/optics.py", "--data", data / "data/lens", "--rounds", rounds)
-    (ROOT / "docs/optics/performance.md").write_text("\n".join([*lines, rows.split("\n\n", 1)[1].strip(), ""]))
+    command = [sys.executable, ROOT / "benchmarks/optics.py", "--data", data / "data/lens"]
+    (ROOT / "docs/optics/performance.md").write_text("\n".join([*lines, run(*command, "--rounds", rounds).strip(), ""]))
+    fill(ROOT / "docs/optics/validation.md", json.loads(run(*command, "--validation").splitlines()[-1]))
+
+
+def fill(page, tables):
+    """Put the lines of tables between the page's marks of their names; a table that is not given stays as it was."""
+    text = page.read_text()
+    for name, rows in tables.items():
+        text = re.sub(f"(<!-- {name} -->\n).*?(<!-- end -->)", lambda m, rows=rows: m[1] + "\n".join(rows) + "\n" + m[2], text, flags=re.S)
+    page.write_text(text)
 
 
 def main():
@@ -129,7 +138,7 @@ def main():
         print("docs/quality.md")
     if arguments.page in (None, "optics"):
         optics(arguments.data, arguments.rounds)
-        print("docs/optics/performance.md")
+        print("docs/optics/performance.md and docs/optics/validation.md")
 
 
 if __name__ == "__main__":
