@@ -206,3 +206,19 @@ def test_conversions_of_the_builder_are_exact(monkeypatch):
     assert oracle(build.refraction_terms(terms), 550) == pytest.approx(np.sqrt((1 + 2 * share) / (1 - share)), abs=1e-12)
     with pytest.raises(build.Rejected, match=r"w\^-10"):
         build.convert("formula 3", [2.2, 1e-5, -10])
+
+
+def test_the_page_says_what_the_catalogue_holds():
+    page = (Path(__file__).parents[2] / "docs" / "optics" / "glass.md").read_text(encoding="utf-8")
+    real = [g for g in glasses() if not g.moulded]
+    for number, words in (
+        (len(real), "glasses of SCHOTT"),
+        (sum(g.thermal.status == "published" for g in real), "glasses have the constants"),
+        (sum(not np.isnan(g.sheet[2]) for g in real), "glasses. 97"),
+        (sum("data sheet" in g.source for g in real), "glasses have the"),
+    ):
+        assert f"{number} {words}" in " ".join(page.split())
+    for g in (g for g in glasses() if g.moulded and g.listed):
+        row = next(line for line in page.splitlines() if line.startswith("|") and f"`{g.name}`" in line)
+        for value in (f"{g.nd:.4f}", f"{g.vd:.1f}", f"{g.dpgf:.3f}".replace("-", "\N{MINUS SIGN}")):
+            assert value in row, (g.name, value)
