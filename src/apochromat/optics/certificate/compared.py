@@ -113,7 +113,7 @@ def _transfers(fields: InField, nominal: Landed, change: Landed, point: Any) -> 
     """Test 5: for sagittal and tangential lines the polychromatic MTF, and its part of that at 546.1 nm."""
     shift = point - fields.point
     moved = _about(change, point) + nominal.L * shift[0] + nominal.M * shift[1] + nominal.N * shift[2]
-    smooth = fields.lines @ jnp.einsum("wtp,wp->wt", fields.projection, moved)
+    smooth = (fields.lines @ jnp.einsum("wtp,wp->wt", fields.projection, moved)).astype(jnp.float32)
     phase = fields.phase + jnp.einsum("sdgt,st->sdg", fields.slopes, smooth)
     real, imaginary = ((fields.overlap * part).sum(-1) for part in (jnp.cos(phase), jnp.sin(phase)))
     many = jnp.hypot(fields.neutral @ real, fields.neutral @ imaginary)

@@ -206,13 +206,13 @@ def _ends(rays: Exit) -> np.ndarray:
 
 
 def _overlaps(view: View) -> tuple[np.ndarray, ...]:
-    """Phases (S, D, G), slopes (S, D, G, T) and overlaps (S, D, G) of all lines and directions, filled up with zeros to one length."""
+    """Phases (S, D, G), slopes (S, D, G, T) and overlaps (S, D, G) of all lines and directions, filled up to one length; float32 serves."""
     frequency, wavelengths = t5.mtf_frequency(view), view.fields.wavelengths_nm
     pupils = t5.pupil_functions(view)
     rows = [_overlap(p, float(w), f) for p, w in zip(pupils, wavelengths, strict=True) for f in ((frequency, 0.0), (0.0, frequency))]
     longest = max(len(row[0]) for row in rows)
     stacked = (np.array([np.pad(v, [(0, longest - len(v))] + [(0, 0)] * (v.ndim - 1)) for v in each]) for each in zip(*rows, strict=True))
-    return tuple(v.reshape(len(wavelengths), 2, *v.shape[1:]) for v in stacked)
+    return tuple(v.reshape(len(wavelengths), 2, *v.shape[1:]).astype(np.float32) for v in stacked)
 
 
 def _overlap(pupil: PupilFunction, wavelength_nm: float, frequency: tuple[float, float]) -> tuple[np.ndarray, ...]:
