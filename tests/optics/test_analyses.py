@@ -201,6 +201,25 @@ def test_mtf_of_a_slow_thin_lens_on_axis_is_that_of_a_perfect_lens():
     assert np.allclose(over_field.tangential[0], shares, atol=0.01)
 
 
+def test_mtf_through_focus_is_best_where_the_image_lies():
+    """The plane moved away by one depth of focus: the best of the curve lies as far on the other side."""
+    lens = thin_lens()
+    depth = compute("colour_focus", lens).depth_um
+    moved = lens.replace(thickness=lens.thickness + np.array([0, depth * 1e-3]))
+    curve = compute("mtf_focus", moved, fields=[[0.0, 0.0], [0.0, 6.0]])
+    assert curve.focus_um[curve.sagittal[0].argmax()] == pytest.approx(-depth, abs=np.diff(curve.focus_um)[0])
+    assert curve.sagittal[0].max() > 2 * curve.sagittal[0][-1]
+
+
+def test_zernike_terms_of_a_defocused_paraboloid():
+    """Defocus of w waves at the rim is w / sqrt(12) of term 4, with a quarter of a thousandth of the fourth order."""
+    found = compute("zernike_terms", paraboloid(beyond=0.02), fields=[[0.0, 0.0], [0.0, 6.0]])
+    edge = 0.02 * (1 - np.cos(np.arctan(10 / (F - 100 / (4 * F))))) / (WAVES[1] * 1e-6)
+    assert abs(found.waves[0, 3]) == pytest.approx(edge / np.sqrt(12), rel=5e-3)
+    assert np.abs(np.delete(found.waves[0], [0, 3])).max() < 5e-3 * abs(found.waves[0, 3])
+    assert found.residual_waves[0] < 1e-6
+
+
 def _circle(part):
     """MTF of a circular pupil at a share of its cut-off frequency."""
     return 2 / np.pi * (np.arccos(part) - part * np.sqrt(1 - part**2))

@@ -9,8 +9,11 @@ import pytest
 from apochromat.optics.analyses import analysis
 from apochromat.optics.build import build
 from apochromat.optics.errors import LensError
+from apochromat.optics.first_order import first_order
+from apochromat.optics.focus import working_f_number
 from apochromat.optics.prescription import checked
 from apochromat.optics.report import html, write_report
+from apochromat.optics.summary import summary
 
 SHOWN = ("spot", "distortion", "throughput")
 
@@ -102,6 +105,25 @@ def test_file_is_written_in_one_piece(tmp_path: Path):
     write_report(singlet(), target, analyses=("distortion",))
     assert target.read_text("utf-8").endswith("</html>\n")
     assert [p.name for p in tmp_path.iterdir()] == ["lens.html"]
+
+
+def test_every_configuration_is_drawn_unless_some_are_chosen():
+    every, one = html(singlet(), analyses=("distortion",)), html(singlet(), configurations=(1,), analyses=("distortion",))
+    assert (every.count("<svg"), one.count("<svg")) == (4, 2)
+    assert 'href="#figures-0"' in every
+    assert 'href="#figures-0"' not in one
+
+
+def test_summary_has_the_first_order_of_the_differentiable_trace():
+    lens = singlet()
+    rows = summary(lens)["first_order"]
+    for row in (rows[0], rows[-1]):
+        config = lens.info.configurations.index(row["configuration"])
+        found = first_order(lens, row["wavelength_nm"], config)
+        for key in ("efl_mm", "bfl_mm", "entrance_pupil_mm", "entrance_pupil_position_mm", "exit_pupil_mm", "magnification"):
+            assert row[key] == pytest.approx(float(getattr(found, key)), rel=1e-9, abs=1e-12)
+        assert row["image_space_f_number"] == pytest.approx(float(found.f_number), rel=1e-9)
+        assert row["f_number"] == pytest.approx(float(working_f_number(lens, config, row["wavelength_nm"])), rel=1e-9)
 
 
 def test_unknown_configuration_is_refused():
