@@ -108,7 +108,9 @@ def quality(data):
 
 def optics(data, rounds):
     """docs/optics/performance.md, and the tables of docs/optics/validation.md"""
-    lines = ["# Performance of the lens engine", "", heading(), "", "Written by `make bench`; seconds, medians after compilation.", ""]
+    load = f"Load of the machine at the start {os.getloadavg()[0]:.1f}, where 0 is quiet."
+    said = f"Written by `make bench`; seconds, medians after compilation, Optiland in turn with the engine. {load}"
+    lines = ["# Performance of the lens engine", "", heading(), "", said, ""]
     command = [sys.executable, ROOT / "benchmarks/optics.py", "--data", data / "data/lens"]
     (ROOT / "docs/optics/performance.md").write_text("\n".join([*lines, run(*command, "--rounds", rounds).strip(), ""]))
     fill(ROOT / "docs/optics/validation.md", json.loads(run(*command, "--validation").splitlines()[-1]))

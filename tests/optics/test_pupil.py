@@ -3,11 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hand_lenses import lens_of, phone, singlet
+from hand_lenses import phone, singlet
 
 from apochromat.optics.first_order import first_order
 from apochromat.optics.precision import float64
-from apochromat.optics.pupil import bundle, bundles, field_angles, rings, square
+from apochromat.optics.pupil import bundle, bundles, rings, square
 from apochromat.optics.trace import MISSED, trace
 
 
@@ -38,12 +38,9 @@ def test_a_ray_that_cannot_be_aimed_is_flagged():
 
 def test_image_heights_are_reached_by_the_chief_ray():
     lens = singlet(fields=((0.0, 0.0), (2.0, 4.0)), field_kind="image_height")
-    angles = field_angles(lens)
     with float64():
         end = trace(lens, bundle(lens, (2.0, 4.0), 546.0, np.zeros((1, 2))), lens.index(546.0))
     np.testing.assert_allclose([end.x[0], end.y[0]], [2.0, 4.0], atol=1e-9)
-    assert angles.shape == (2, 2)
-    assert float(angles[1, 1]) > float(angles[1, 0]) > 0
 
 
 def test_first_order_of_a_thick_lens():
@@ -60,9 +57,16 @@ def test_first_order_of_a_thick_lens():
     assert float(got.f_number) == pytest.approx(float(got.efl_mm) / float(got.entrance_pupil_mm))
 
 
+def reshaped(curvature, thickness, index, even=0.0):
+    """The singlet with other numbers: what is compiled for one serves the other. `even`: r^2 coefficient of the first surface."""
+    coefficients, polynomial = np.zeros((3, 13)), np.zeros((3, 8))
+    coefficients[:, 0], polynomial[0, 0] = np.square(index), even
+    return singlet().replace(curvature=np.array(curvature), thickness=np.array([thickness]), coefficients=coefficients, even=polynomial)
+
+
 def test_an_even_asphere_of_second_power_has_its_focal_length():
     """A flat surface with z = a r^2 has the curvature 2 a at its vertex."""
-    lens = lens_of([0.0], [30.0], [1.6], even=[[0.01]])
+    lens = reshaped([0.0, 0.0, 0.0], [30.0, 0.0, 0.0], [1.6, 1.6, 1.6], even=0.01)
     assert float(first_order(lens).efl_mm) == pytest.approx(1.6 / (0.6 * 0.02), rel=1e-12)  # in the glass behind it
 
 
@@ -72,7 +76,7 @@ def test_the_80_degree_phone_lens_has_its_focal_length(shared):
 
 
 def test_magnification_at_twice_the_focal_length():
-    thin = lens_of([1 / 50, -1 / 50], [0.0, 100.0], [1.5, 1.0], stop_radius=2.0).replace(object_vergence=np.array([1 / 100]))
+    thin = reshaped([1 / 50, -1 / 50, 0.0], [0.0, 0.0, 100.0], [1.5, 1.0, 1.0]).replace(object_vergence=np.array([1 / 100]))
     assert float(first_order(thin).magnification) == pytest.approx(-1.0, rel=1e-9)
 
 

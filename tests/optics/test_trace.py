@@ -1,5 +1,7 @@
 """Trace: closed forms, an independent NumPy trace, flags, and gradients against finite differences."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,9 +19,14 @@ def rays(points, direction=(0.0, 0.0, 1.0), z=0.0):
     return Ray(x, y, np.full(x.shape, z), L, M, N)
 
 
-def run(lens, ray, **options):
+@partial(jax.jit, static_argnames="apertures")
+def _run(lens, ray, apertures):
+    return trace(lens, ray, lens.index(546.0), apertures=apertures)
+
+
+def run(lens, ray, apertures=True):
     with float64():
-        end = jax.jit(lambda lens, ray: trace(lens, ray, lens.index(546.0), **options))(lens, Ray(*map(jnp.asarray, ray)))
+        end = _run(lens, Ray(*map(jnp.asarray, ray)), apertures)
         return type(end)(*map(np.asarray, end))
 
 
