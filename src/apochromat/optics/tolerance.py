@@ -169,6 +169,7 @@ def refocused(lens: Lens) -> Lens:
     return lens.replace(thickness=jnp.asarray(lens.thickness).at[:, -1].add(moves))
 
 
+@jax.jit
 def _beam(lens: Lens, field: Any, wavelength: Any, points: Any, config: Any) -> tuple[Any, Any, Any]:
     """Direction cosines (P, 3) at the image, path (P,) mm to the plane through the origin at a right angle to each ray, and flags."""
     index = lens.index(wavelength)
@@ -202,8 +203,9 @@ def wavefront_errors(lens: Lens) -> Any:
         rms = jnp.sqrt(jnp.maximum(weights @ (errors + apart @ point) ** 2, 1e-24)) * 1e6 / wavelength
         return jnp.where(good.all(), rms, LOST)
 
-    each = jax.vmap(jax.vmap(jax.vmap(one, (None, None, 0)), (None, 0, None)), (0, None, None))
-    return each(jnp.arange(lens.C), jnp.asarray(lens.fields), jnp.asarray(lens.info.wavelengths_nm)).ravel()
+    fields, wavelengths = jnp.asarray(lens.fields), np.array(lens.info.wavelengths_nm)
+    config, field, wavelength = (index.ravel() for index in np.indices((lens.C, len(fields), len(wavelengths))))
+    return jax.vmap(one)(jnp.asarray(config), fields[field], jnp.asarray(wavelengths[wavelength]))
 
 
 def wavefront_and_focus(lens: Lens) -> Any:
