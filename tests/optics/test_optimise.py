@@ -9,8 +9,14 @@ from apochromat.optics.first_order import first_order
 from apochromat.optics.glass import glass
 from apochromat.optics.lens import SurfaceInfo
 from apochromat.optics.optimise import Goal, Merit, Term, Variable, optimise, read_goal, substitute, swapped
+from apochromat.optics.optimise.alignment import DECENTRE_MM, TILT
+from apochromat.optics.optimise.beams import half_pupil
 from apochromat.optics.optimise.least_squares import descend
+from apochromat.optics.optimise.merit import TOLERANCE
 from apochromat.optics.optimise.terms import LOST_UM
+from apochromat.optics.precision import float64
+from apochromat.optics.pupil import bundle
+from apochromat.optics.trace import trace
 
 DOUBLET = (SurfaceInfo("stop"), SurfaceInfo(glass="crown", is_model=True), SurfaceInfo(glass="flint", is_model=True), SurfaceInfo())
 
@@ -61,6 +67,9 @@ TERMS = (
     Term(kind="air", target=0.6),
     Term(kind="slope", target=20.0),
     Term(kind="semi_diameter", target=2.5),
+    Term(kind="spherochromatism", wavelengths_nm=(450.0, 546.074, 656.2725)),
+    Term(kind="incidence", target=20.0),
+    Term(kind="alignment", configurations=("far",)),
 )
 
 
@@ -79,6 +88,28 @@ def test_jacobian_is_that_of_differences_for_every_kind_of_variable_and_term(mer
         near, far = (merit.linearised(x + k * step)[0] - merit.linearised(x - k * step)[0] for k in (1, 2))
         difference = (8 * near - far) / 12 / step[i]
         assert np.abs(difference - jacobian[:, i]).max() <= 1e-6 * np.abs(jacobian[:, i]).max(), label
+
+
+@float64
+def test_alignment_is_what_decentred_and_tilted_surfaces_cost(merit):
+    """Against traces of the lens with one surface moved: first order in the errors, straight fronts taken away."""
+    lens, (points, weights) = doublet(), half_pupil(merit.goal.rays.rings, merit.goal.rays.arms)
+    residuals, _ = merit.linearised(np.zeros(len(merit.variables)))
+    found = residuals[merit._owner == len(TERMS) - 1].reshape(-1, len(points)) * TOLERANCE["alignment"]
+    rays, index = bundle(lens, np.zeros(2), 546.074, points), lens.index(546.074)
+    nominal = trace(lens, rays, index)
+
+    def path(i, axis, size):
+        error = np.zeros((lens.S, 2))
+        error[i, axis] = size
+        end = trace(lens.perturbed(**{"decenter" if axis else "tilt": error}), rays, index)
+        return np.asarray(end.opl - nominal.L * end.x - nominal.M * end.y)
+
+    slope = np.asarray(nominal.M)
+    for k, (axis, size) in enumerate([(1, DECENTRE_MM)] * 3 + [(0, TILT)] * 3):
+        change = (path(k % 3 + 1, axis, size) - path(k % 3 + 1, axis, -size)) / 2 * 1e6 / 546.074
+        change -= slope * (weights * change * slope).sum() / (weights * slope**2).sum()
+        assert found[k] == pytest.approx(change * np.sqrt(weights), abs=2e-3 * np.abs(found[k]).max())
 
 
 @pytest.fixture(scope="module")

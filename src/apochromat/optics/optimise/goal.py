@@ -20,6 +20,7 @@ TermKind = Literal[
     "f_number",
     "entrance_pupil",
     "colour_focus",
+    "spherochromatism",
     "lateral_colour",
     "distortion",
     "chief_ray_angle",
@@ -33,6 +34,8 @@ TermKind = Literal[
     "slope",
     "image_clearance",
     "semi_diameter",
+    "incidence",
+    "alignment",
 ]
 
 

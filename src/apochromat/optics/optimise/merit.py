@@ -16,18 +16,20 @@ from apochromat.optics.optimise.beams import AXIS, Plan, Samples, half_pupil, pu
 from apochromat.optics.optimise.goal import Goal, Rays, Term
 from apochromat.optics.optimise.terms import KINDS, NEED_POINTS, Numbers, Shape, see
 from apochromat.optics.optimise.variables import Slot, Variables, configurations_of, moved, surfaces_of, variables_of
-from apochromat.optics.perturb import is_solid
+from apochromat.optics.perturb import elements_of, is_solid
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import bundles
 from apochromat.optics.trace import OK, trace_points
 
 TOLERANCE = {
-    "spot": 1.0, "opd": 0.1, "efl": 0.01, "f_number": 0.01, "entrance_pupil": 0.01, "colour_focus": 1.0, "lateral_colour": 0.1,
-    "distortion": 0.1, "chief_ray_angle": 0.5, "relative_illumination": 0.01, "total_track": 0.01, "folded_entry": 0.01,
-    "folded_length": 0.01, "centre": 0.005, "edge": 0.005, "air": 0.005, "slope": 0.5, "image_clearance": 0.01, "semi_diameter": 0.01,
+    "spot": 1.0, "opd": 0.1, "efl": 0.01, "f_number": 0.01, "entrance_pupil": 0.01, "colour_focus": 1.0, "spherochromatism": 0.05,
+    "lateral_colour": 0.1, "distortion": 0.1, "chief_ray_angle": 0.5, "relative_illumination": 0.01, "total_track": 0.01,
+    "folded_entry": 0.01, "folded_length": 0.01, "centre": 0.005, "edge": 0.005, "air": 0.005, "slope": 0.5, "image_clearance": 0.01,
+    "semi_diameter": 0.01, "incidence": 1.0, "alignment": 0.01,
 }  # fmt: skip
 WANTED = {
-    "colour_focus": (0.0, 0.0), "lateral_colour": (0.0, 0.0), "distortion": (0.0, 0.0), "air": (0.05, np.inf), "slope": (-np.inf, 45.0),
+    "colour_focus": (0.0, 0.0), "spherochromatism": (0.0, 0.0), "lateral_colour": (0.0, 0.0), "distortion": (0.0, 0.0),
+    "air": (0.05, np.inf), "slope": (-np.inf, 45.0), "incidence": (-np.inf, 60.0),
 }  # fmt: skip
 MOULDED, GROUND = {"centre": 0.3, "edge": 0.25}, {"centre": 0.8, "edge": 0.5}  # mm, least thickness of plastic and of glass
 FRACTIONS = np.linspace(0, 1, 41)[1:]  # of the pupil, at which vignetting is looked for
@@ -179,6 +181,9 @@ def _surfaces(lens: Lens, term: Term) -> tuple[int, ...]:
         if not found:
             raise LensError(f"Expected a fold in {lens.info.name} for the term {term.kind}, found none.")
         return tuple(found[:1])
+    if term.kind == "alignment":
+        powered = np.asarray(lens.curvature).astype(bool) | np.asarray(lens.even).any(1)
+        return tuple(i for a, b in elements_of(lens) if powered[a : b + 1].any() for i in (a, b))
     if term.surfaces or term.kind not in NEED_POINTS:
         return tuple(surfaces_of(lens, term.surfaces))
     plates = ("cover", "filter", "fold")
@@ -199,7 +204,7 @@ def _numbers(lens: Lens, term: Term, shape: Shape) -> Numbers:
     lows: Any = low
     if term.kind in MOULDED and low == -np.inf and high == np.inf:
         lows = np.array([(MOULDED if lens.info.surfaces[i].moulded else GROUND)[term.kind] for i in shape.surfaces])
-    elif term.kind not in ("spot", "opd") and low == -np.inf and high == np.inf:
+    elif term.kind not in ("spot", "opd", "alignment") and low == -np.inf and high == np.inf:
         raise LensError(f"Expected a target, low or high in the term {term.kind}, found none.")
     scale = term.weight / (term.tolerance or TOLERANCE[term.kind])
     return Numbers(np.asarray(scale), np.asarray(lows, float), np.asarray(high, float))
@@ -210,13 +215,13 @@ def _plan(shapes: tuple[Shape, ...], image: tuple[int, int, int], primary: int, 
     beams = [(c, f, w) for c in range(image[0]) for f in range(image[1]) for w in range(image[2])]
     wanted: list[tuple[int, int, int]] = []
     for s in shapes:
-        if s.kind == "colour_focus":
+        if s.kind in ("colour_focus", "spherochromatism"):
             wanted += [(c, AXIS, w) for c in s.configurations for w in s.wavelengths]
         elif s.kind == "lateral_colour":
             wanted += [(c, f, w) for c in s.configurations for f in s.fields for w in s.wavelengths]
         elif s.kind in ("chief_ray_angle", "distortion", "relative_illumination") or s.kind in NEED_POINTS:
             wanted += [(c, f, primary) for c in s.configurations for f in s.fields]
-        if s.kind in ("f_number", "relative_illumination"):
+        if s.kind in ("f_number", "relative_illumination", "alignment"):
             wanted += [(c, AXIS, primary) for c in s.configurations]
     return Plan(tuple(dict.fromkeys(beams + wanted)), image, points)
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from apochromat.optics.first_order import matrix
+from apochromat.optics.optimise.alignment import alignment
 from apochromat.optics.optimise.beams import AXIS, Plan, View, points_on_surfaces
 from apochromat.optics.trace import sag
 
@@ -155,6 +156,22 @@ def colour_focus(seen: Seen, shape: Shape, numbers: Numbers) -> Any:
     return missed(jnp.stack(out), numbers)
 
 
+def spherochromatism(seen: Seen, shape: Shape, numbers: Numbers) -> Any:
+    """Balanced W040 on axis (waves of the primary wavelength) at each wavelength, from the middle of the extremes."""
+    points, end, path = seen.plan.points, seen.view.end, _path(seen)
+    weights, out = seen.view.samples.pupil_weights, []
+    for c in shape.configurations:
+        beams = seen.beams(shape, AXIS, c)
+        rho2 = (jnp.asarray(seen.view.samples.pupil)[c, AXIS, :points] ** 2).sum(1)
+        n = jnp.abs(end.N[beams, :points])
+        errors = path[beams, :points] - (end.L * end.x + end.M * end.y)[beams, :points]
+        n, errors = n - (weights * n).sum(1, keepdims=True), errors - (weights * errors).sum(1, keepdims=True)
+        errors = errors - n * (weights * n * errors).sum(1, keepdims=True) / (weights * n * n).sum(1, keepdims=True)
+        w040 = 30 * (weights * errors * (6 * rho2**2 - 6 * rho2 + 1)).sum(1) * 1e6 / seen.view.samples.wavelengths[seen.primary]
+        out.append(w040 - (w040.max() + w040.min()) / 2)
+    return missed(jnp.stack(out), numbers)
+
+
 def lateral_colour(seen: Seen, shape: Shape, numbers: Numbers) -> Any:
     """Height (µm) of the chief ray at each wavelength, from the middle of the extremes."""
     chief = seen.plan.points
@@ -260,6 +277,21 @@ def slope(seen: Seen, shape: Shape, numbers: Numbers) -> Any:
     return missed(jnp.degrees(jnp.arctan(jnp.abs(steep))), numbers)
 
 
+def incidence(seen: Seen, shape: Shape, numbers: Numbers) -> Any:
+    """Angle (degrees) between surfaces and chief and rim rays, on the side where it is larger."""
+    lens, at = seen.view.lens, np.array(shape.surfaces)
+    points = jnp.moveaxis(seen.points, 1, 0)  # (S + 1, B', 6, 3)
+    thickness = jnp.asarray(lens.thickness)[np.array([c for c, _, w in seen.plan.beams if w == seen.primary])].T
+    along = jnp.zeros_like(points[1:]).at[..., 2].set(thickness[:, :, None]) + points[1:] - points[:-1]
+    along = along / jnp.sqrt((along**2).sum(-1, keepdims=True) + 1e-12)
+    x, y = points[:-1, ..., 0], points[:-1, ..., 1]
+    steep = jax.vmap(lambda r2, c, k, a: sag(r2, c, k, a)[1])(x * x + y * y, lens.curvature, lens.conic, lens.even)
+    normal = jnp.stack([-2 * steep * x, -2 * steep * y, jnp.ones_like(x)], -1) / jnp.sqrt(1 + 4 * steep**2 * (x * x + y * y))[..., None]
+    cosines = jnp.minimum(jnp.abs((along * normal).sum(-1))[1:], jnp.abs((along[:-1] * normal[1:]).sum(-1)))
+    angles = jnp.degrees(jnp.arccos(jnp.clip(cosines[at - 1], 0.0, 1 - 1e-9)))
+    return missed(jnp.where(seen.arrived, angles, 0.0), numbers)
+
+
 def image_clearance(seen: Seen, shape: Shape, numbers: Numbers) -> Any:
     """Distance (mm) from the last surface to the image."""
     return missed(jnp.abs(jnp.asarray(seen.view.lens.thickness)[np.array(shape.configurations), -1]), numbers)
@@ -274,11 +306,12 @@ Residuals = Callable[[Seen, Shape, Numbers], Any]
 KINDS: dict[str, Residuals] = {
     f.__name__: f
     for f in (
-        spot, opd, efl, f_number, entrance_pupil, colour_focus, lateral_colour, distortion, chief_ray_angle, relative_illumination,
-        total_track, folded_entry, folded_length, centre, edge, air, slope, image_clearance, semi_diameter,
+        spot, opd, efl, f_number, entrance_pupil, colour_focus, spherochromatism, lateral_colour, distortion, chief_ray_angle,
+        relative_illumination, total_track, folded_entry, folded_length, centre, edge, air, slope, image_clearance, semi_diameter,
+        incidence, alignment,
     )
 }  # fmt: skip
-NEED_POINTS = {"folded_entry", "folded_length", "centre", "edge", "air", "slope", "semi_diameter"}
+NEED_POINTS = {"folded_entry", "folded_length", "centre", "edge", "air", "slope", "semi_diameter", "incidence"}
 NEED_MATRICES = {"efl", "entrance_pupil", "distortion"}
 
 
