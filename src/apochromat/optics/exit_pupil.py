@@ -20,6 +20,7 @@ import numpy as np
 from jax import lax
 
 from apochromat.optics.lens import Lens
+from apochromat.optics.linear import solve
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, rings, tangents_of
 from apochromat.optics.trace import CLIPPED, OK, Ray, Traced, trace, trace_points
@@ -178,9 +179,7 @@ def _least_squares(place: Any, values: Any, weight: Any, level: int) -> tuple[An
     basis, turned = (x[:, rows] * y[:, columns]) @ jnp.asarray(_orthogonal(level)), jnp.asarray(_orthogonal(level))
     weighted = basis.T * (weight / (weight.sum() + 1e-30))
     gram, right = weighted @ basis + 1e-13 * jnp.eye(len(rows)), weighted @ values
-    path = jnp.linalg.solve(gram, right[:, :1])
-    other = jnp.linalg.solve(gram[:smooth, :smooth], right[:smooth, 1:])
-    found = jnp.concatenate([path, jnp.pad(other, ((0, len(rows) - smooth), (0, 0)))], 1)
+    found = solve(gram, right, [len(rows)] + [smooth] * (values.shape[1] - 1))
     square = jnp.zeros((values.shape[1], degree + 1, degree + 1)).at[:, rows, columns].set((turned @ found).T)
     return square, values - basis @ found
 

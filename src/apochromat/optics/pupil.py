@@ -16,6 +16,7 @@ from jax import lax
 
 from apochromat.optics.first_order import matrix
 from apochromat.optics.lens import Lens
+from apochromat.optics.linear import inverse
 from apochromat.optics.precision import float64
 from apochromat.optics.trace import FAR, Ray, trace
 
@@ -121,14 +122,8 @@ def _with_jacobian(function: Any, points: Any) -> tuple[Any, Any]:
 
 
 def _inverse(jacobian: Any) -> Any:
-    """Inverses of (P, k, k), those of singular ones finite; the common 2 x 2 written out, which compiles in no time."""
-    if jacobian.shape[-1] == 2:
-        a, b, c, d = (jacobian[:, i, j] for i in (0, 1) for j in (0, 1))
-        determinant = a * d - b * c
-        determinant = jnp.where(jnp.abs(determinant) < SINGULAR, 1.0, determinant)
-        return jnp.stack([jnp.stack([d, -b], -1), jnp.stack([-c, a], -1)], 1) / determinant[:, None, None]
-    singular = jnp.abs(jnp.linalg.det(jacobian))[:, None, None] < SINGULAR
-    return jnp.linalg.inv(jnp.where(singular, jnp.eye(jacobian.shape[-1]), jacobian))
+    """Inverses of (P, k, k), those of singular ones finite."""
+    return inverse(jacobian, SINGULAR)
 
 
 def _at_stop(lens: Lens, tangents: Any, index: Any, points: Any, config: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 
 from apochromat.optics.errors import LensError
 from apochromat.optics.lens import Lens
+from apochromat.optics.linear import solve
 from apochromat.optics.perturb import Errors, Tolerances, applied, errors_of, in_blocks, tolerances
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, rings, tangents_of
@@ -185,7 +186,7 @@ def _best_point(directions: Any, path: Any, weights: Any) -> Any:
     weights = weights / jnp.maximum(weights.sum(), 1e-12)
     apart, errors = directions - weights @ directions, path - weights @ path
     normal = (apart.T * weights) @ apart
-    return -jnp.linalg.solve(normal + 1e-18 * jnp.eye(3), apart.T @ (weights * errors))
+    return -solve(normal + 1e-18 * jnp.eye(3), apart.T @ (weights * errors)[:, None])[:, 0]
 
 
 @jax.jit
@@ -199,7 +200,7 @@ def wavefront_errors(lens: Lens) -> Any:
     def one(config: Any, field: Any, wavelength: Any) -> Any:
         directions, path, good = _beam(lens, field, wavelength, points, config)
         apart, errors = directions[:, :2] - weights @ directions[:, :2], path - weights @ path
-        point = -jnp.linalg.solve((apart.T * weights) @ apart + 1e-18 * jnp.eye(2), apart.T @ (weights * errors))
+        point = -solve((apart.T * weights) @ apart + 1e-18 * jnp.eye(2), apart.T @ (weights * errors)[:, None])[:, 0]
         rms = jnp.sqrt(jnp.maximum(weights @ (errors + apart @ point) ** 2, 1e-24)) * 1e6 / wavelength
         return jnp.where(good.all(), rms, LOST)
 

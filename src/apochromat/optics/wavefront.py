@@ -18,6 +18,7 @@ import numpy as np
 
 from apochromat.optics.first_order import matrix
 from apochromat.optics.lens import Lens
+from apochromat.optics.linear import inverse, solve
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, tangents_of
 from apochromat.optics.trace import CLIPPED, OK, Ray, trace
@@ -62,7 +63,7 @@ def arrived(lens: Lens, ray: Ray, wavelength_nm: Any, config: Any, *, apertures:
     index = lens.index(wavelength_nm)
     end = trace(lens, ray, index, config, apertures=apertures)
     path = end.opl + launched_path(ray, jnp.asarray(lens.object_vergence)[config])
-    back = matrix(lens, index, config) @ jnp.linalg.inv(matrix(lens, index, config, lens.info.stop))
+    back = matrix(lens, index, config) @ inverse(matrix(lens, index, config, lens.info.stop))
     onward = (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)
     lost = (end.status[0] != OK) & (end.status[0] != CLIPPED)  # an obscured chief ray still marks the image point
     status = jnp.where(lost & (end.status[1:] == OK), end.status[0], end.status[1:])
@@ -190,7 +191,7 @@ def zernike_fit(waves: Any, points: np.ndarray, weights: Any = None, terms: int 
     basis = jnp.asarray(zernike(np.asarray(points), terms))
     weights = jnp.broadcast_to(1.0 if weights is None else jnp.asarray(weights), jnp.shape(waves))
     gram = jnp.einsum("pi,...p,pj->...ij", basis, weights, basis)
-    return jnp.linalg.solve(gram, jnp.einsum("pi,...p,...p->...i", basis, weights, waves)[..., None])[..., 0]
+    return solve(gram, jnp.einsum("pi,...p,...p->...i", basis, weights, waves)[..., None])[..., 0]
 
 
 def spherical(coefficients: Any) -> Any:

@@ -13,6 +13,7 @@ from jax import lax
 from apochromat.optics.certificate.rays import bare
 from apochromat.optics.certificate.reference import InField, Landed, OnAxis, Reference, mtf_row
 from apochromat.optics.lens import Lens
+from apochromat.optics.linear import solve
 from apochromat.optics.perturb import Errors, applied, in_blocks
 from apochromat.optics.precision import float64
 from apochromat.optics.trace import OK, trace
@@ -78,7 +79,7 @@ def best(rays: Landed, weights: Any) -> Any:
     normal = jnp.einsum("wpi,p,wpj->wij", apart, weights, apart)
     scale = jnp.sqrt(jnp.einsum("wii->wi", normal))  # the direction along the axis varies far less than those across
     normal = normal / (scale[:, :, None] * scale[:, None])
-    return -jnp.linalg.solve(normal, (jnp.einsum("wpi,p,wp->wi", apart, weights, path) / scale)[..., None])[..., 0] / scale
+    return -solve(normal, (jnp.einsum("wpi,p,wp->wi", apart, weights, path) / scale)[..., None])[..., 0] / scale
 
 
 def _wavefront(axis: OnAxis, change: Landed, point: Any) -> Any:
