@@ -16,7 +16,7 @@ def definite(size, count=3, seed=1):
     return root @ root.swapaxes(1, 2) / size
 
 
-@pytest.mark.parametrize("size", [1, 3, 16, 17, 66])
+@pytest.mark.parametrize("size", [1, 3, 8, 17, 66])
 def test_definite_equations_and_their_leading_ones_are_solved(size):
     matrix, right = definite(size), np.random.default_rng(2).normal(size=(3, size, 3))
     part = (size + 1) // 2

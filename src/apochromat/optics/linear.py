@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-BLOCK = 16  # columns of a matrix factored together
+BLOCK = 8  # columns of a matrix factored together
 
 
 def solve(matrix: Any, right: Any, leading: Any = None) -> Any:
@@ -82,15 +82,15 @@ def _inverse_factor(matrix: Any, floor: Any) -> Any:
 def _substituted(lower: Any, inverses: Any, right: Any, *, back: bool = False) -> Any:
     """Solution (n, m) of triangular equations with `_factored`'s factor, or with its transpose."""
     count, block, _ = inverses.shape
-    factor = lower.T if back else lower
     n, m = right.shape
     right = jnp.pad(right, ((0, len(lower) - n), (0, 0)))
 
     def step(k: Any, found: Any) -> Any:
         k = count - 1 - k if back else k
         rest = lax.dynamic_slice(right, (k * block, 0), (block, m))
-        rest = rest - lax.dynamic_slice(factor, (k * block, 0), (block, len(lower))) @ found
-        return lax.dynamic_update_slice(found, (inverses[k].T if back else inverses[k]) @ rest, (k * block, 0))
+        known, inverse = lax.dynamic_slice_in_dim(lower, k * block, block, int(back)), inverses[k]
+        rest = (inverse.T @ (rest - known.T @ found)) if back else inverse @ (rest - known @ found)
+        return lax.dynamic_update_slice(found, rest, (k * block, 0))
 
     return lax.fori_loop(0, count, step, jnp.zeros_like(right))[:n]
 
