@@ -22,6 +22,7 @@ STEPS = 16  # of it, at most
 FAR = 1e5  # mm beside the axis: what starts or goes there has missed
 GRAZING = 1e-3  # least cosine between ray and surface
 CURVED = 1e-9  # least square of the cosine that a conic's root may have
+SOFT = 0.02  # square of the cosine below which a soft trace eases into total reflection
 
 
 class Ray(NamedTuple):
@@ -65,15 +66,18 @@ class _Surface(NamedTuple):
     number: Any
 
 
-def trace(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True, last: int | None = None) -> Traced:
+def trace(
+    lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True, last: int | None = None, soft: bool = False
+) -> Traced:
     """Trace rays of any shape from the frame of surface 0 to the image plane, or into the frame of surface `last`.
 
-    index: (S + 1,) as `Lens.index` gives it. apertures: flag rays beyond a clear radius. Raises nothing: every ray has a flag.
+    index: (S + 1,) as `Lens.index` gives it. apertures: flag rays beyond a clear radius. soft: a ray beyond total reflection is bent as far
+    as it goes and carries on, so that a merit has a slope back. Raises nothing: every ray has a flag.
     """
     start = (ray, jnp.zeros_like(ray.x), jnp.zeros(jnp.shape(ray.x), jnp.int8), jnp.full(jnp.shape(ray.x), -1, jnp.int8))
 
     def step(state: Any, surface: _Surface) -> tuple[Any, None]:
-        return _through(state, surface, lens.info.is_perturbed, apertures), None
+        return _through(state, surface, lens.info.is_perturbed, apertures, soft), None
 
     (ray, opl, status, failed), _ = lax.scan(step, start, _surfaces(lens, index, config, last))
     medium = index[-1] if last is None else index[last]
@@ -158,7 +162,7 @@ def _intersect(ray: Ray, s: _Surface) -> Any:
     return lax.while_loop(unsettled, newton, newton((start, start, 0)))[0]
 
 
-def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool) -> Any:
+def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool, soft: bool = False) -> Any:
     """Carry rays to surface s, through it, and into the next surface's frame."""
     ray, opl, status, failed = state
     if is_perturbed:
@@ -173,6 +177,8 @@ def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool) -> An
     cos_in = nx * ray.L + ny * ray.M + nz * ray.N
     ratio = jnp.where(s.mirror, 1.0, s.before / s.after)
     cos_out2 = 1 - ratio**2 * (1 - cos_in**2)
+    if soft:
+        cos_out2 = jnp.where(cos_out2 > SOFT, cos_out2, SOFT * jnp.exp(jnp.clip(cos_out2 / SOFT - 1, -10.0, 0.0)))
 
     missed = (1 - (1 + s.conic) * s.curvature**2 * r2 <= CURVED) | far
     reflected = cos_out2 <= CURVED
@@ -184,6 +190,9 @@ def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool) -> An
     cos_out = jnp.sign(cos_in) * jnp.sqrt(jnp.where(reflected, 1.0, cos_out2))
     k = jnp.where(s.mirror, -cos_out, cos_out) - ratio * cos_in
     after = Ray(x, y, z, ratio * ray.L + k * nx, ratio * ray.M + k * ny, ratio * ray.N + k * nz)
+    if soft:
+        length = jnp.sqrt(after.L**2 + after.M**2 + after.N**2)
+        after = after._replace(L=after.L / length, M=after.M / length, N=after.N / length)
     after = _along_axis(after, (flag != OK) & (flag != CLIPPED))
     if is_perturbed:
         after = _turned(after, s.rotation.T)

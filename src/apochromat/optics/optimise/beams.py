@@ -82,7 +82,7 @@ def seen(plan: Plan, lens: Lens, samples: Samples) -> View:
 
     def one(config: Any, field: Any, index: Any, pupil: Any) -> tuple[Ray, Traced]:
         ray = aimed(lens, tangents_of(lens, field, config), index, pupil, config)
-        return ray, trace(lens, ray, index, config, apertures=False)
+        return ray, trace(lens, ray, index, config, apertures=False, soft=True)
 
     launched, end = jax.vmap(one)(config, samples.fields[field], index[wavelength], samples.pupil[config, field])
     return View(lens, launched, end, index, samples)
