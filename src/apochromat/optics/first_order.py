@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from apochromat.optics.lens import Lens
+from apochromat.optics.linear import inverse
 from apochromat.optics.precision import float64
 from apochromat.optics.trace import Ray, trace
 
@@ -50,7 +51,7 @@ def first_order(lens: Lens, wavelength_nm: Any = None, config: int = 0) -> First
 def _first_order(lens: Lens, wavelength_nm: Any, config: int) -> FirstOrder:
     index = lens.index(wavelength_nm)
     whole, front = matrix(lens, index, config), matrix(lens, index, config, lens.info.stop)
-    back = whole @ jnp.linalg.inv(front)
+    back = whole @ inverse(front)
     onward = (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)
     thickness, vergence = jnp.asarray(lens.thickness)[config], jnp.asarray(lens.object_vergence)[config]
     efl, stop_diameter = -1 / whole[1, 0], 2 * jnp.asarray(lens.stop_radius)[config]

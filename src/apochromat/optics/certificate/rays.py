@@ -18,6 +18,7 @@ from apochromat.optics.certificate.thresholds import line, thresholds
 from apochromat.optics.errors import LensError
 from apochromat.optics.first_order import matrix
 from apochromat.optics.lens import Lens, LensInfo, SurfaceInfo
+from apochromat.optics.linear import inverse
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, rings, square
 from apochromat.optics.trace import CLIPPED, OK, Ray, trace
@@ -183,7 +184,7 @@ def _paraxial(lens: Lens, wavelengths: Any, config: Any) -> tuple[Any, Any, Any]
     def one(wavelength: Any) -> tuple[Any, Any, Any]:
         index = lens.index(wavelength)
         whole = matrix(lens, index, config)
-        back = whole @ jnp.linalg.inv(matrix(lens, index, config, lens.info.stop))
+        back = whole @ inverse(matrix(lens, index, config, lens.info.stop))
         height, direction = whole @ jnp.stack([jnp.ones(()), vergence])
         return jnp.where(vergence == 0, 1.0, vergence) / direction, -height / direction * onward, -back[1, 1] / back[0, 1] * onward
 
