@@ -36,6 +36,7 @@ class Recipe:
     start: str  # a library lens, or a file in the folder
     angles_deg: list[float]  # fields at the object while it is designed
     aperture: dict[str, Any]  # of the lens in the end
+    note: str  # what it is
     glass: dict[str, str]  # by label of the element's first surface
     bend: dict[str, list[float]]  # curvatures of an element's two faces at the start, 1/mm
     shares: tuple[float, ...] = (1.0,)  # of aperture and field: first, then the largest step, ...
@@ -51,7 +52,7 @@ def designed(folder: Path) -> Prescription:
     document = read_lens(folder / recipe.start if recipe.start.endswith(".toml") else recipe.start)
     goal = read_goal(folder / "goal.toml")
     lens = started(build(document), recipe)
-    return finished(grown(lens, goal, recipe).lens, document, recipe.aperture, folder.name)
+    return finished(grown(lens, goal, recipe).lens, document, recipe, folder.name)
 
 
 def started(lens: Lens, recipe: Recipe) -> Lens:
@@ -115,10 +116,10 @@ def told(share: float, found: Optimised) -> Optimised:
     return found
 
 
-def finished(lens: Lens, document: Prescription, aperture: dict[str, Any], name: str) -> Prescription:
+def finished(lens: Lens, document: Prescription, recipe: Recipe, name: str) -> Prescription:
     """The document with the designed numbers, rounded, its aperture and fields as before; clear radii from the rays."""
-    stated = document.model_dump(by_alias=True, exclude_defaults=True) | {"aperture": aperture, "name": name}
-    stated |= {"source": "examples/lenses/design.py", "notes": ()}
+    stated = document.model_dump(by_alias=True, exclude_defaults=True) | {"aperture": recipe.aperture, "name": name}
+    stated |= {"source": "examples/lenses/design.py", "notes": (recipe.note,)}
     thickness = still(np.asarray(lens.thickness))
     rows = [row(lens, i, thickness[:, i], stated["surface"][i]) for i in range(lens.S)]
     found = checked(stated | {"surface": rows}, "")
