@@ -2,6 +2,7 @@
 
 import pytest
 
+from apochromat.optics.analyses import relative_illumination
 from apochromat.optics.files import lens, read_lens
 from apochromat.optics.first_order import first_order
 from apochromat.optics.glass import glass
@@ -20,3 +21,8 @@ def test_focal_length_glass_and_plates(name, equivalent):
         assert isinstance(surface.glass, str)
         if surface.glass:
             assert glass(surface.glass).range_nm[0] <= 435.9
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_the_corner_is_lit(name):
+    assert relative_illumination.compute(lens(name)).relative[-1] >= 0.35
