@@ -35,7 +35,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 test: .venv/installed lint  ## lint, types and the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 bench: .venv/installed  ## the figures in docs/performance.md and docs/quality.md, measured anew
 	$(BIN)/python benchmarks/run.py

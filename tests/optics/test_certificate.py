@@ -305,7 +305,7 @@ class TestRefusals:
     def test_model_glass(self) -> None:
         lens = achromat()
         surfaces = (SurfaceInfo(is_model=True), *lens.info.surfaces[1:])
-        info = LensInfo(**{**lens.info.__dict__, "surfaces": surfaces})
+        info = replace(lens.info, surfaces=surfaces)
         with pytest.raises(LensError, match="model glass behind surface 1"):
             certify(lens.replace(info=info))
 
@@ -320,7 +320,7 @@ class TestRefusals:
         lens = achromat()
         surfaces = (SurfaceInfo(), *lens.info.surfaces[1:])
         with pytest.raises(LensError, match="without a name"):
-            certify(lens.replace(info=LensInfo(**{**lens.info.__dict__, "surfaces": surfaces})))
+            certify(lens.replace(info=replace(lens.info, surfaces=surfaces)))
 
     def test_no_samples(self) -> None:
         with pytest.raises(LensError, match="at least one sample"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import jax
@@ -45,6 +46,12 @@ class LensInfo:
     notes: tuple[str, ...] = ()
     source: str = ""
     is_perturbed: bool = False  # tilts and decentres are traced
+
+    @cached_property
+    def structure(self) -> LensInfo:
+        """Without the names that no computation reads: lenses of one structure share compiled code."""
+        surfaces = tuple(replace(s, glass="") for s in self.surfaces)
+        return replace(self, name="", source="", notes=(), surfaces=surfaces)
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,30 @@ class Lens:
         return jnp.concatenate([jnp.ones(1), shifted])
 
 
+class _Facts:
+    """A lens's facts as JAX compares them: by their structure, so that code compiled for one lens serves all that differ by name or glass.
+
+    What is compiled may therefore not give a Lens back: it would carry the names of the first.
+    """
+
+    def __init__(self, info: LensInfo):
+        self.info = info
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Facts) and self.info.structure == other.info.structure
+
+    def __hash__(self) -> int:
+        return hash(self.info.structure)
+
+
 _LEAVES = [f.name for f in fields(Lens) if f.name != "info"]
-jax.tree_util.register_dataclass(Lens, data_fields=_LEAVES, meta_fields=["info"])
+_KEYS = [jax.tree_util.GetAttrKey(name) for name in _LEAVES]
+jax.tree_util.register_pytree_with_keys(
+    Lens,
+    lambda lens: ([(key, getattr(lens, key.name)) for key in _KEYS], _Facts(lens.info)),
+    lambda facts, leaves: Lens(**dict(zip(_LEAVES, leaves, strict=True)), info=facts.info),
+    lambda lens: ([getattr(lens, name) for name in _LEAVES], _Facts(lens.info)),
+)
 
 
 def catalogue_index(coefficients: Any, wavelength_nm: Any) -> Any:

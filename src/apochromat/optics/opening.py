@@ -47,7 +47,7 @@ def _height(lens: Lens, p: Prescription, kind: str, value: float, config: int) -
         return math.tan(math.asin(value)) / vergence
     if kind == "paraxial_working_f_number":
         return 1 / (2 * value * abs(_slope(lens, config)))
-    index = _index(lens)
+    index = index_at(lens)
     diameter = value if kind == "entrance_pupil_mm" else abs(1 / matrix(lens, index, config)[1, 0]) / value
     front = matrix(lens, index, config, lens.info.stop)
     return diameter / 2 / (1 + front[0, 1] / front[0, 0] * vergence)
@@ -78,7 +78,7 @@ def _slope(lens: Lens, config: int) -> float:
 
 def _axis(lens: Lens, heights: np.ndarray, config: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of rays from the axial object point: height at the stop, n sin u' at the image, and the surface that failed (-1: none)."""
-    index = _index(lens)[:, None]
+    index = index_at(lens)[:, None]
     start = np.stack([0 * heights, heights])
     slopes = start * float(lens.object_vergence[config])
     _, direction, failed = march(lens, start, slopes, index, config)
@@ -86,7 +86,7 @@ def _axis(lens: Lens, heights: np.ndarray, config: int) -> tuple[np.ndarray, np.
     return before[-1, 1], index[-1] * direction[1], failed
 
 
-def _index(lens: Lens, wavelength_nm: float | None = None) -> np.ndarray:
+def index_at(lens: Lens, wavelength_nm: float | None = None) -> np.ndarray:
     """Indices (S + 1,) at a wavelength, or at the primary one."""
     nm = lens.info.wavelengths_nm[lens.info.primary] if wavelength_nm is None else wavelength_nm
     is_model, (nd, vd, dpgf) = np.array([s.is_model for s in lens.info.surfaces]), np.asarray(lens.model).T
@@ -100,7 +100,7 @@ def field_points(lens: Lens, p: Prescription) -> np.ndarray:
     points = np.array(p.fields.points, float)
     if p.fields.kind in ("angle", "real_image_height"):
         return points
-    vergence, index = float(lens.object_vergence[0]), _index(lens)
+    vergence, index = float(lens.object_vergence[0]), index_at(lens)
     whole, front = matrix(lens, index, 0), matrix(lens, index, 0, lens.info.stop)
     if p.fields.kind == "object_height":
         tangents = -points * vergence
@@ -125,7 +125,7 @@ def clear_radii(lens: Lens, p: Prescription) -> np.ndarray:
     lens = lens.replace(semi_diameter=np.where(np.isnan(stated), np.inf, stated))
     reach, lost = np.zeros(lens.S), []
     for config in range(lens.C):
-        tangents = chief_tangents(lens, _index(lens), config)
+        tangents = chief_tangents(lens, index_at(lens), config)
         for wavelength in lens.info.wavelengths_nm:
             radius, failed = _pierced(lens, p, tangents, _circle(), wavelength, config)
             reach = np.maximum(reach, np.where(failed < 0, radius, 0.0).max((1, 2)))
@@ -148,7 +148,7 @@ def _require_one(lens: Lens, p: Prescription) -> None:
         factors = p.fields.vignetting[field : field + 1]
         alone = p.model_copy(update={"fields": p.fields.model_copy(update={"vignetting": factors})})
         one = lens.replace(fields=lens.fields[field : field + 1])
-        found = _pierced(one, alone, chief_tangents(one, _index(lens), config), _inside(), None, config)[1]
+        found = _pierced(one, alone, chief_tangents(one, index_at(lens), config), _inside(), None, config)[1]
         if (found < 0).any():
             return
         failed.append(found)
@@ -173,7 +173,7 @@ def _pierced(
     stop them (F, P; -1: none)."""
     factors = p.fields.vignetting or ((0.0,) * 5,) * len(lens.fields)
     pupil = np.stack([_vignetted(points, f).T for f in factors], 1)
-    index = _index(lens, wavelength_nm)
+    index = index_at(lens, wavelength_nm)
     start = aimed(lens, tangents, pupil, index, config)
     slopes = tangents[:, :, None] + start * float(lens.object_vergence[config])
     pierced, _, failed = march(lens, start, slopes, index[:, None, None], config)

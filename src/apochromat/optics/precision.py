@@ -43,17 +43,17 @@ def float64(function: Callable[P, R] | None = None) -> Any:
 
 def _keep_compiled() -> None:
     """Keep compiled code in the user's cache folder, unless the user has chosen a folder or has none."""
-    if jax.config.values.get("jax_compilation_cache_dir") is None and (folder := _cache_folder()):
-        jax.config.update("jax_compilation_cache_dir", folder)
+    if jax.config.values.get("jax_compilation_cache_dir") is None and (folder := cache_folder("xla")):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
-def _cache_folder() -> str:
-    """A folder of ours that can be written, or none."""
+def cache_folder(*parts: str) -> Path | None:
+    """A place in our folder of the user's cache, its folder made, or None where none can be written."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(base) / "apochromat" / "xla"
+    place = Path(base) / "apochromat" / Path(*parts)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        (place.parent if place.suffix else place).mkdir(parents=True, exist_ok=True)
     except OSError:
-        return ""
-    return str(folder)
+        return None
+    return place

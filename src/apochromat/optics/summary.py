@@ -12,7 +12,7 @@ import numpy as np
 
 from apochromat.optics.layout import acts
 from apochromat.optics.lens import Lens
-from apochromat.optics.opening import _index
+from apochromat.optics.opening import index_at
 from apochromat.optics.plain import aimed, chief_tangents, march, matrix
 from apochromat.optics.pupil import rings
 
@@ -40,12 +40,12 @@ def summary(lens: Lens) -> dict[str, Any]:
     """
     info, per_colour, per_field = lens.info, [], []
     for config, name in enumerate(info.configurations):
-        tangents, columns = chief_tangents(lens, _index(lens), config), []
+        tangents, columns = chief_tangents(lens, index_at(lens), config), []
         for wavelength in info.wavelengths_nm:
             place = {"configuration": name, "wavelength_nm": wavelength}
             values = {key: _plain(value) for key, value in plain_first_order(lens, wavelength, config).items()}
             per_colour.append({**place, **values})
-            columns.append([{**place, **row} for row in _fields(lens, tangents, _index(lens, wavelength), config)])
+            columns.append([{**place, **row} for row in _fields(lens, tangents, index_at(lens, wavelength), config)])
         per_field += [row for of_field in zip(*columns, strict=True) for row in of_field]
     top, first = per_colour[info.primary], per_field[: len(per_field) // lens.C]
     return {
@@ -64,7 +64,7 @@ def summary(lens: Lens) -> dict[str, Any]:
 
 def plain_first_order(lens: Lens, wavelength_nm: float | None = None, config: int = 0) -> dict[str, float]:
     """First-order quantities of a configuration at a wavelength (None: the primary one), as `summary` counts them; see `first_order.py`."""
-    index = _index(lens, wavelength_nm)
+    index = index_at(lens, wavelength_nm)
     whole, front = matrix(lens, index, config), matrix(lens, index, config, lens.info.stop)
     back = whole @ np.linalg.inv(front)
     onward = (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)

@@ -153,12 +153,17 @@ def _derivatives(lens: Lens, errors: Errors, criterion: Criterion, refocus: bool
     return jax.jacfwd(lambda draw: _value(lens, errors, criterion, refocus, draw))(jnp.zeros(len(errors)))
 
 
-@jax.jit
 def refocused(lens: Lens) -> Lens:
     """The lens, its image plane moved in each configuration to the focus of least RMS wavefront error on axis at the primary wavelength.
 
     That error is linear in the reference point, so that the focus is one weighted least-squares fit. Inside jit; differentiable.
     """
+    return lens.replace(thickness=jnp.asarray(lens.thickness).at[:, -1].add(_refocusing(lens)))
+
+
+@jax.jit
+def _refocusing(lens: Lens) -> Any:
+    """How far (C,) the image plane moves, mm."""
     points, weights = rings(6, 8)
     wavelength = jnp.asarray(lens.info.wavelengths_nm[lens.info.primary])
 
@@ -166,8 +171,7 @@ def refocused(lens: Lens) -> Lens:
         directions, errors, good = _beam(lens, jnp.zeros(2), wavelength, points, config)
         return _best_point(directions, errors, jnp.where(good, weights, 0.0))[2]
 
-    moves = jax.vmap(shift)(jnp.arange(lens.C))
-    return lens.replace(thickness=jnp.asarray(lens.thickness).at[:, -1].add(moves))
+    return jax.vmap(shift)(jnp.arange(lens.C))
 
 
 @jax.jit
