@@ -1,0 +1,126 @@
+"""How a lens spreads each point over the sensor, as kernels of one odd size at the pixel pitch, tile by tile and wavelength by wavelength.
+
+A kernel is the point spread function without the pixel: it carries the mean over a cell of the scene to the mean over the same pixel, so
+that the whole chain has the transfer function of lens times pixel up to the sensor's Nyquist frequency, whatever the phase of the edge.
+It is taken at half the pitch, where a phone lens's aliases are faint, freed of its half pixel's aperture, and cut at Nyquist. The cut's
+negative ripples, which a night's lamps would show, are taken off.
+
+A centred lens is symmetric, so only the tiles of one quadrant are made; they are kept on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from apochromat.optics.focused import Mapping, looking_at
+from apochromat.optics.lens import Lens
+from apochromat.optics.precision import cache_folder
+from apochromat.optics.psf import psf
+
+NODES_NM = np.array([400.0, 425.0, 450.0, 475.0, 505.0, 535.0, 565.0, 600.0, 640.0, 690.0])
+TILES = (6, 8)  # of one quadrant, rows and columns
+TOGETHER = 8  # fields worked on at once
+LARGEST = 127  # pixels, the largest kernel at full resolution
+VERSION = 1  # of what is kept on disk
+
+
+@dataclass(frozen=True)
+class PsfField:
+    """Kernels (rows, columns, W, n, n) float32 of the tiles of the quadrant right of and below the centre, each adding to 1; n odd.
+
+    The tile of row i and column j has its middle at ((j + 1/2) / columns, (i + 1/2) / rows) of half the frame. `lost` (rows, columns, W):
+    share of the light that falls beyond the kernel, which belongs to the veil. `shrink`: pixels of the sensor that one of the kernel's
+    stands for, 2 or more where a disc of confusion is too large for the kernel.
+    """
+
+    kernels: np.ndarray
+    lost: np.ndarray
+    pitch_um: float
+    shrink: int = 1
+
+
+def psf_field(lens: Lens, seen: Mapping, distance_m: float, frame_mm: tuple[float, float], pitch_um: float) -> PsfField:
+    """The PSF field of a focused lens for objects at a distance, over a frame (height, width) mm at a pixel pitch.
+
+    Raises LensError where no light reaches a tile that the mapping says is lit.
+    """
+    lens = looking_at(lens, distance_m)
+    file = cache_folder("psf", f"{_key(lens, frame_mm, pitch_um)}.npz")
+    if file and file.exists():
+        try:
+            with np.load(file) as kept:
+                return PsfField(kept["kernels"], kept["lost"], pitch_um, int(kept["shrink"]))
+        except (OSError, ValueError, KeyError, EOFError):  # cut short: made anew
+            pass
+    found = _made(lens, seen, frame_mm, pitch_um)
+    if file:
+        _keep(found, file)
+    return found
+
+
+def _made(lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: float) -> PsfField:
+    """All tiles, with a kernel as large as the largest of them needs."""
+    fields = _fields(seen, frame_mm)
+    lens = lens.replace(info=replace(lens.info, field_kind="angle"))
+    corners = fields.reshape(*TILES, 2)[[0, -1, -1], [0, 0, -1]]
+    size, shrink = 31, 1
+    while True:
+        kernels, lost = kernels_of(lens, corners, pitch_um * shrink, size)
+        if lost.max() < 0.01 or shrink >= 8:
+            break
+        size, shrink = (2 * size + 1, shrink) if size < LARGEST else (size, 2 * shrink)
+    parts = [kernels_of(lens, fields[i : i + TOGETHER], pitch_um * shrink, size) for i in range(0, len(fields), TOGETHER)]
+    kernels, lost = (np.concatenate(v) for v in zip(*parts, strict=True))
+    return PsfField(kernels.reshape(*TILES, *kernels.shape[1:]), lost.reshape(*TILES, -1), pitch_um, shrink)
+
+
+def _fields(seen: Mapping, frame_mm: tuple[float, float]) -> np.ndarray:
+    """Field angles (tiles, 2), x and y in degrees, of the quadrant's tiles, none wider than the lens sees."""
+    y, x = (((np.arange(n) + 0.5) / n * half / 2) for n, half in zip(TILES, frame_mm, strict=True))
+    places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    height = np.hypot(*places.T)
+    ideal = np.minimum(seen.ideal(height), seen.ideal_mm[-1])
+    return np.degrees(np.arctan(places * (ideal / height / seen.scale_mm)[:, None]))
+
+
+def kernels_of(lens: Lens, fields_deg: np.ndarray, pitch_um: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Kernels (F, W, size, size) of fields (F, 2) by angle, each adding to 1, and the share (F, W) of light beyond them."""
+    found = psf(lens, fields_deg, NODES_NM, pitch_um / 2, 2 * size + 2)
+    values, energy = np.asarray(found.values, float), np.maximum(np.asarray(found.energy, float), 1e-12)
+    inside = values.sum((-1, -2)) / energy
+    cut = _to_pixels(size)
+    kernels = np.maximum(cut @ values @ cut.T, 0)
+    kernels /= np.maximum(kernels.sum((-1, -2), keepdims=True), 1e-30)
+    return kernels.astype(np.float32), np.clip(1 - inside, 0, 1)
+
+
+def _to_pixels(size: int) -> np.ndarray:
+    """Matrix (size, 2 size + 2) from integrals over half pixels to samples at the pixel pitch of what lies below Nyquist."""
+    count = 2 * size + 2
+    frequency = np.arange(-(count // 4), count // 4 + 1) / (count / 2)  # cycles per pixel, Nyquist included
+    share = np.where(np.abs(frequency) < 0.5 - 1e-9, 1.0, 0.5) / np.sinc(frequency / 2)
+    places, centres = (np.arange(count) - count // 2) / 2, np.arange(size) - size // 2
+    return np.real(np.exp(2j * np.pi * np.outer(centres, frequency)) * share @ np.exp(-2j * np.pi * np.outer(frequency, places))) / (count / 2)
+
+
+def _key(lens: Lens, frame_mm: tuple[float, float], pitch_um: float) -> str:
+    """What the kernels depend on."""
+    leaves = [np.asarray(getattr(lens, name), float).tobytes() for name in lens.__dataclass_fields__ if name not in ("info", "fields")]
+    facts = repr((VERSION, lens.info.structure, frame_mm, pitch_um, NODES_NM.tolist(), TILES))
+    return hashlib.sha256(b"".join([*leaves, facts.encode()])).hexdigest()[:32]
+
+
+def _keep(found: PsfField, file: Path) -> None:
+    """Write by a temporary name; a folder that cannot be written is none of the picture's business."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
+            np.savez(part, kernels=found.kernels.astype(np.float16), lost=found.lost, shrink=found.shrink)
+        os.replace(part.name, file)
+    except OSError:
+        Path(part.name).unlink(missing_ok=True)
