@@ -22,6 +22,7 @@ MAY_IMPORT = {  # room: rooms it may import besides the ground and itself
     "develop": {"raw"},
     "look": {"raw", "develop"},
     "picture": {"raw", "develop", "look"},
+    "scene": set(),
     "optics": {"scene"},
     "explain": None,
     "cli": None,  # everything below it
