@@ -48,7 +48,7 @@ def main() -> None:
     write("daylight", daylight, 3, "CIE 15:2018, mean and eigenvectors of daylight")
     grid = colour.SpectralShape(GRID_NM[0], GRID_NM[-1], STEP_NM)
     patches = {name: sd.copy().align(grid).values for name, sd in colour.SDS_COLOURCHECKERS["BabelColor Average"].items()}
-    source = "24 patches of the ColorChecker before November 2014, average of 30 charts, BabelColor 2012; every second value by Sprague (CIE 167)"
+    source = "24 patches of the ColorChecker before November 2014, mean of 30 charts (BabelColor 2012); between 10 nm by Sprague (CIE 167)"
     write("color_checker", patches, 4, source)
     training = read_training_data_rawtoaces_v1()
     values = np.maximum(training.values, 0)  # a few are below zero by rounding
