@@ -24,6 +24,8 @@ MAY_IMPORT = {  # room: rooms it may import besides the ground and itself
     "picture": {"raw", "develop", "look"},
     "scene": set(),
     "optics": {"scene"},
+    "sensor": {"scene", "optics"},
+    "measure": {"raw", "develop", "look", "picture", "scene", "optics", "sensor"},
     "explain": None,
     "cli": None,  # everything below it
     "": None,  # the pages above the rooms
