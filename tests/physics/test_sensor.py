@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from apochromat.light.spectra import illuminant
 from apochromat.sensor import SensorError, capture, capture_readout, expected, operating_point, read_sensor, sensor, sensor_names
 from apochromat.sensor.operating_point import conversion, dark_signal
-from apochromat.sensor.response import crosstalk_matrix, microlens_share, quantum_efficiency
+from apochromat.sensor.response import crosstalk_matrix, electrons_per_lx_s, highlight_headroom_ev, microlens_share, quantum_efficiency
 
 NAMES = ("flagship-2022-main", "flagship-2025-main", "flagship-2025-tele", "flagship-2025-ultra", "small-2019-main")
 MAIN = "flagship-2025-main"
+BASE = 40  # its lowest exposure index
 
 
 def flat(electrons, rows=256, columns=512):
@@ -70,7 +72,7 @@ def test_every_assumed_number_has_a_range_and_every_number_a_source(name):
 
 
 def test_lofic_reaches_the_published_dynamic_range():
-    point = operating_point(sensor(MAIN), iso=50, exposure_s=1e-3)
+    point = operating_point(sensor(MAIN), iso=BASE, exposure_s=1e-3)
     assert 20 * np.log10(point.white_e / point.conversions[0].sigma_e) == pytest.approx(110, abs=1)
 
 
@@ -110,9 +112,9 @@ def test_read_noise_is_normal_by_chi_square(name):
     assert stats.chisquare(observed, chance * numbers.size).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("iso", [50, 3200])
+@pytest.mark.parametrize("iso", [BASE, 3200])
 def test_same_seed_gives_the_same_samples_on_any_number_of_threads(iso):
-    mean = np.linspace(0, 1.1 * 377000 * 50 / iso, 200 * 300, dtype=np.float32).reshape(200, 300)
+    mean = np.linspace(0, 1.1 * 377000 * BASE / iso, 200 * 300, dtype=np.float32).reshape(200, 300)
     frames = [capture(mean, sensor(MAIN), iso=iso, exposure_s=0.02, seed=9, frame=2, threads=n) for n in (1, 2, 3)]
     for other in frames[1:]:
         assert np.array_equal(frames[0].samples, other.samples)
@@ -155,10 +157,10 @@ def test_black_is_eight_sigma_above_zero_at_every_exposure_index(name):
 
 def test_dither_keeps_the_mean_of_signals_finer_than_a_stored_number():
     chip = ideal()
-    point = operating_point(chip, iso=50, exposure_s=1e-3)
+    point = operating_point(chip, iso=BASE, exposure_s=1e-3)
     assert point.conversions[0].sigma_e < 0.3 * point.e_dn
     for part in (0.25, 0.5, 0.8):
-        frame = capture(flat(part * point.e_dn, 512, 512), chip, iso=50, exposure_s=1e-3, seed=3)
+        frame = capture(flat(part * point.e_dn, 512, 512), chip, iso=BASE, exposure_s=1e-3, seed=3)
         assert np.mean(frame.samples) - frame.black == pytest.approx(part, abs=0.02)
 
 
@@ -180,12 +182,12 @@ def test_mean_follows_the_light_through_every_switch_and_clips_at_white(name):
 
 def test_signal_to_noise_dips_at_each_switch_as_the_read_outs_say():
     chip = ideal()
-    point = operating_point(chip, iso=50, exposure_s=1e-3)
+    point = operating_point(chip, iso=BASE, exposure_s=1e-3)
     for index, switch in enumerate(point.switches[:-1]):
         snr = {}
         for side, factor in (("below", 0.96), ("above", 1.04)):
             mean = flat(switch * factor * point.white_e, 512, 512)
-            a, b = (capture(mean, chip, iso=50, exposure_s=1e-3, seed=7, frame=i) for i in (0, 1))
+            a, b = (capture(mean, chip, iso=BASE, exposure_s=1e-3, seed=7, frame=i) for i in (0, 1))
             assert np.mean(a.chosen == (index if side == "below" else index + 1)) > 0.999
             snr[side] = (a.samples.mean() - a.black) / np.sqrt(pair_variance(a.samples, b.samples))
         level = switch * point.white_e
@@ -213,18 +215,18 @@ def test_digital_binning_adds_the_read_noise_of_each_conversion():
 def test_fixed_pattern_belongs_to_the_copy_of_the_sensor_not_to_the_frame():
     chip = changed(MAIN, pattern__prnu=0.05)
     mean = flat(50000.0, 256, 256)
-    frames = [capture(mean, chip, iso=50, exposure_s=0.01, seed=s).samples.astype(float) for s in (1, 2)]
-    other = capture(mean, chip.model_copy(update={"serial": 7}), iso=50, exposure_s=0.01, seed=1).samples.astype(float)
+    frames = [capture(mean, chip, iso=BASE, exposure_s=0.01, seed=s).samples.astype(float) for s in (1, 2)]
+    other = capture(mean, chip.model_copy(update={"serial": 7}), iso=BASE, exposure_s=0.01, seed=1).samples.astype(float)
     assert np.corrcoef(frames[0].ravel(), frames[1].ravel())[0, 1] > 0.97
     assert abs(np.corrcoef(frames[0].ravel(), other.ravel())[0, 1]) < 0.02
 
 
 def test_crosstalk_conserves_electrons_and_is_the_matrix_for_flat_colour():
     chip = sensor("small-2019-main")
-    point = operating_point(chip, iso=64, exposure_s=0.01)
+    point = operating_point(chip, iso=50, exposure_s=0.01)
     mosaic = np.zeros((130, 64), np.float32)
     mosaic[64, 20] = 1000.0  # a point on the border of two blocks of rows
-    got = (expected(mosaic, chip, iso=64, exposure_s=0.01) - point.black) * point.e_dn
+    got = (expected(mosaic, chip, iso=50, exposure_s=0.01) - point.black) * point.e_dn
     assert got.sum() == pytest.approx(1000, rel=1e-3)
     side, corner = chip.crosstalk.side.value, chip.crosstalk.corner.value
     wanted = 1000 * np.array([[corner, side, corner], [side, 1 - 4 * (side + corner), side], [corner, side, corner]])
@@ -232,7 +234,7 @@ def test_crosstalk_conserves_electrons_and_is_the_matrix_for_flat_colour():
     colour = np.array([700.0, 300.0, 100.0])
     for y, x, plane in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
         mosaic[y::2, x::2] = colour[plane]
-    got = (expected(mosaic, chip, iso=64, exposure_s=0.01) - point.black) * point.e_dn
+    got = (expected(mosaic, chip, iso=50, exposure_s=0.01) - point.black) * point.e_dn
     mixed = crosstalk_matrix(chip) @ colour
     for y, x, plane in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
         assert np.allclose(got[y::2, x::2], mixed[plane], rtol=1e-4), "edges included"
@@ -259,6 +261,24 @@ def test_response_is_that_of_a_colour_sensor_behind_its_ir_cut(name):
     assert np.all(qe[:, -4:] < 0.01), "715 to 730 nm are cut"
     assert microlens_share(sensor(name), 0.0) == 1
     assert np.all(np.diff(microlens_share(sensor(name), np.arange(0, 41, 5.0))) < 0)
+
+
+def test_lux_become_the_photons_of_the_closed_form():
+    """3 lx of D65 on an 18 % grey at f/1.67: 0.0436 lx for 1/15 s make about 330 photons of 400 to 700 nm on a pixel of 3.2 um."""
+    document = ideal().model_dump()
+    table = {"at": (399.9, 400.0, 700.0, 700.1), "values": (0.0, 1.0, 1.0, 0.0), "lobes": (), "source": "ideal", "kind": "published"}
+    document["qe"] = dict.fromkeys(("red", "green", "blue"), table)
+    document["ir_cut"] = table
+    every_photon = type(ideal()).model_validate(document)
+    assert 0.0436 / 15 * electrons_per_lx_s(every_photon, illuminant("D65")) == pytest.approx(330, rel=0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_base_exposure_index_is_the_saturation_speed_of_the_photodiode(name):
+    """Declared base ISO against ISO 12232 within a third of a stop; LOFIC lies 6.3 times above it."""
+    headroom = highlight_headroom_ev(sensor(name), sensor(name).converter.base_iso.value, illuminant("D65"))
+    above = np.log2(378000 / 60000) if name == MAIN else 0.0
+    assert headroom - above == pytest.approx(0, abs=1 / 3)
 
 
 # --- bad input ---
@@ -290,7 +310,7 @@ def test_a_bad_document_is_one_sentence_with_number_range_and_file(tmp_path, cha
 
 
 def test_bad_exposures_are_one_sentence():
-    chip, good = sensor(MAIN), {"iso": 50, "exposure_s": 0.01, "seed": 1}
+    chip, good = sensor(MAIN), {"iso": BASE, "exposure_s": 0.01, "seed": 1}
     wrong = (np.zeros((3, 4)), np.zeros((4, 4, 3)), np.zeros((8, 8192)), np.zeros((4, 4), complex))
     for mean in (flat(-1.0), flat(np.nan), flat(np.inf), *wrong):
         with pytest.raises(SensorError, match="expected"):

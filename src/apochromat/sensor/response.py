@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from apochromat.light.spectrum import GRID_NM
+from apochromat.light.spectra import luminance
+from apochromat.light.spectrum import GRID_NM, STEP_NM
 from apochromat.sensor.description import Sensor
+from apochromat.sensor.operating_point import operating_point
+
+_JOULE_NM = 6.62607015e-34 * 299792458 * 1e9  # energy of a photon times its wavelength, J nm (SI)
+_SATURATION_SPEED = 78.0  # ISO 12232: speed times the exposure of saturation, lx s
 
 
 def quantum_efficiency(sensor: Sensor) -> np.ndarray:
@@ -27,3 +34,17 @@ def crosstalk_matrix(sensor: Sensor) -> np.ndarray:
     side, corner = sensor.crosstalk.side.value, sensor.crosstalk.corner.value
     own = 1 - 4 * (side + corner)
     return np.array([[own, 4 * side, 4 * corner], [2 * side, own + 4 * corner, 2 * side], [4 * corner, 4 * side, own]])
+
+
+def electrons_per_lx_s(sensor: Sensor, light: np.ndarray) -> np.ndarray:
+    """Electrons (3,) that R, G and B pixels collect in flat light of the spectrum (71,) and 1 lx s on the sensor; crosstalk included."""
+    irradiance = np.asarray(light, float) / luminance(light)  # W/(m^2 nm) of 1 lx: luminance counts the same lumens
+    photons = irradiance * GRID_NM / _JOULE_NM * (sensor.pixels.pitch_um.value * 1e-6) ** 2
+    return crosstalk_matrix(sensor) @ quantum_efficiency(sensor) @ photons * STEP_NM
+
+
+def highlight_headroom_ev(sensor: Sensor, iso: float, light: np.ndarray) -> float:
+    """Stops from the exposure that saturates by the definition of ISO 12232 (78 lx s / ISO) to the one at which green reaches stored
+    white under a light (71,): what BaselineExposure gives back."""
+    white_e = operating_point(sensor, iso=iso, exposure_s=1e-3).white_e
+    return math.log2(white_e / electrons_per_lx_s(sensor, light)[1] * iso / _SATURATION_SPEED)
