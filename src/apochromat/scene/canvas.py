@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -32,11 +33,11 @@ class Frame:
         """Width over height."""
         return self.width / self.height
 
-    def rows(self, y: float) -> float:
+    def rows(self, y: Any) -> Any:
         """Row coordinate (0 = upper edge of the first row) of a height y."""
         return y * self.height
 
-    def columns(self, x: float) -> float:
+    def columns(self, x: Any) -> Any:
         """Column coordinate (0 = left edge of the first column) of x."""
         return x * self.height + self.width / 2
 

@@ -43,3 +43,28 @@ def fractal(
         scale = 2.0**octave
         total += np.float32(gain**octave) * lattice_noise(rng, frame, box, cells * scale / stretch, cells * scale)
     return total
+
+
+def surface_noise(table: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Smooth noise in -1..1 at coordinates (u, v) of a surface, one lattice cell a unit.
+
+    It repeats with the table (n, n), n a power of 2.
+    """
+    n = len(table) - 1
+    iu, iv = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
+    fu, fv = (u - iu).astype(np.float32), (v - iv).astype(np.float32)
+    fu, fv = fu * fu * (3 - 2 * fu), fv * fv * (3 - 2 * fv)
+    iu, iv, ju, jv = iu & n, iv & n, (iu + 1) & n, (iv + 1) & n
+    top = table[iv, iu] + fu * (table[iv, ju] - table[iv, iu])
+    low = table[jv, iu] + fu * (table[jv, ju] - table[jv, iu])
+    return top + fv * (low - top)
+
+
+def noise_table(rng: np.random.Generator, n: int = 256) -> np.ndarray:
+    """Lattice (n, n) float32 for `surface_noise`."""
+    return rng.uniform(-1, 1, (n, n)).astype(np.float32)
+
+
+def faded(footprint: np.ndarray, cells: float) -> np.ndarray:
+    """How much of a noise of lattice `cells` m is left when a picture cell spans `footprint` m of the surface."""
+    return np.clip(1.5 - 2 * footprint / cells, 0, 1).astype(np.float32)
