@@ -165,19 +165,21 @@ def test_dither_keeps_the_mean_of_signals_finer_than_a_stored_number():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_mean_follows_the_light_through_every_switch_and_clips_at_white(name):
+@pytest.mark.parametrize("gain", [1, 5, 40])
+def test_mean_follows_the_light_through_every_switch_and_clips_at_white(name, gain):
     chip = ideal(name)
-    point = operating_point(chip, iso=chip.converter.base_iso.value, exposure_s=0.01)
-    for signal in (0.001, *(s * f for s in point.switches for f in (0.9, 0.98, 0.999)), *(s * 1.02 for s in point.switches[:-1])):
+    how = {"iso": gain * chip.converter.base_iso.value, "exposure_s": 0.01}
+    point = operating_point(chip, **how)
+    clear = 1 - 6 / np.sqrt(point.white_e)  # of white: nothing clips
+    levels = [0.001, *(s * f for s in point.switches for f in (0.9, 0.98, 0.999)), *(s * 1.02 for s in point.switches[:-1])]
+    for signal in (s for s in levels if s < clear):
         mean = flat(signal * point.white_e)
-        frame = capture(mean, chip, iso=chip.converter.base_iso.value, exposure_s=0.01, seed=6)
-        wanted = expected(mean, chip, iso=chip.converter.base_iso.value, exposure_s=0.01)
+        frame, wanted = capture(mean, chip, seed=6, **how), expected(mean, chip, **how)
         sigma = np.std(frame.samples.astype(float)) / np.sqrt(wanted.size)
         row = max(c.row_sigma_e for c in point.conversions) / point.e_dn / 16
-        if np.mean(frame.samples == frame.white) < 1e-4:
-            assert abs(frame.samples.mean() - wanted.mean()) < 5 * (sigma + row) + 0.02, signal
-    frame = capture(flat(3 * point.white_e), chip, iso=chip.converter.base_iso.value, exposure_s=0.01, seed=6)
-    assert np.all(frame.samples == frame.white)
+        assert abs(frame.samples.mean() - wanted.mean()) < 5 * (sigma + row) + 0.02, signal
+    over = point.white_e + 10 * np.sqrt(point.white_e)
+    assert np.all(capture(flat(3 * over), chip, seed=6, **how).samples == point.white)
 
 
 def test_signal_to_noise_dips_at_each_switch_as_the_read_outs_say():
@@ -315,7 +317,7 @@ def test_bad_exposures_are_one_sentence():
     for mean in (flat(-1.0), flat(np.nan), flat(np.inf), *wrong):
         with pytest.raises(SensorError, match="expected"):
             capture(mean, chip, **good)
-    for bad in ({"iso": 10}, {"iso": np.nan}, {"exposure_s": 0}, {"temperature_c": 400}, {"threads": 0}):
+    for bad in ({"iso": 10}, {"iso": np.nan}, {"exposure_s": 0}, {"temperature_c": 400}, {"threads": 0}, {"seed": -1}, {"frame": 0.5}):
         with pytest.raises(SensorError, match="expected"):
             capture(flat(1.0), chip, **{**good, **bad})
     with pytest.raises(SensorError, match="dark signal"):

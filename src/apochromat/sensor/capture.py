@@ -137,6 +137,9 @@ def _checked(mean: np.ndarray, sensor: Sensor) -> np.ndarray:
 
 
 def _stream(*key: int) -> np.random.Generator:
+    """A stream of its own for each key of whole numbers."""
+    if any(k != int(k) or k < 0 for k in key):
+        raise SensorError(f"expected a seed and a frame that are whole numbers from 0, found {key[0]} and {key[1]}")
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(key[0], spawn_key=key[1:])))
 
 
@@ -156,11 +159,12 @@ def _crosstalk(mean: np.ndarray, sensor: Sensor, block: int) -> np.ndarray:
     """Electrons (rows, W) of a block after its pixels' neighbours have had their share; mirrored at the edges, colours kept."""
     height, width = mean.shape
     top, bottom = block * _BLOCK, min((block + 1) * _BLOCK, height)
+    edge = 2 if sensor.cfa == "quad RGGB" else 1
     around = np.arange(top - 1, bottom + 1)
-    around[0], around[-1] = abs(around[0]), around[-1] if bottom < height else height - 2
+    around[0], around[-1] = around[0] if top else edge, around[-1] if bottom < height else height - 1 - edge
     padded = np.empty((len(around), width + 2), np.float32)
     padded[:, 1:-1] = mean[around]
-    padded[:, 0], padded[:, -1] = padded[:, 2], padded[:, -3]
+    padded[:, 0], padded[:, -1] = padded[:, 1 + edge], padded[:, -2 - edge]
     if not (padded.min() >= 0 and np.isfinite(padded.max())):
         raise SensorError(f"expected finite electrons of at least 0 in each pixel, found others in rows {top} to {bottom - 1}")
     side, corner = sensor.crosstalk.side.value, sensor.crosstalk.corner.value

@@ -116,7 +116,7 @@ class Sensor(Document):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str = Field(min_length=3)
     format: str = Field(min_length=1, description="Optical format, such as 1 inch")
-    cfa: Literal["RGGB"] = Field(description="Pattern of the mosaic as read")
+    cfa: Literal["RGGB", "quad RGGB"] = Field(description="Pattern of the mosaic as read; quad: each letter is 2 x 2 pixels")
     serial: int = Field(ge=0, lt=2**63)
     pixels: Pixels
     binning: Binning

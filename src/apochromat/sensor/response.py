@@ -29,10 +29,13 @@ def crosstalk_matrix(sensor: Sensor) -> np.ndarray:
     """What crosstalk makes of the electrons (3,) of R, G and B pixels under flat light: (3, 3), rows sum to 1.
 
     On an RGGB mosaic, red and blue pixels have four green neighbours beside them and four of the other colour at their corners; a
-    green one has two red and two blue beside it and green at its corners.
+    green one has two red and two blue beside it and green at its corners. On a quad mosaic three of the eight are of the same four.
     """
     side, corner = sensor.crosstalk.side.value, sensor.crosstalk.corner.value
     own = 1 - 4 * (side + corner)
+    if sensor.cfa == "quad RGGB":
+        same, both = own + 2 * side + corner, side + corner
+        return np.array([[same, 2 * both, corner], [both, same + corner, both], [corner, 2 * both, same]])
     return np.array([[own, 4 * side, 4 * corner], [2 * side, own + 4 * corner, 2 * side], [4 * corner, 4 * side, own]])
 
 
