@@ -25,9 +25,13 @@ from apochromat.scene import SceneError, image_scene, make_scene, scene_kind, sc
 from apochromat.scene.basis import compact
 from apochromat.scene.canvas import Frame, convex, half_plane, rectangle
 from apochromat.scene.exr import read_exr
+from apochromat.scene.library import branches, portrait
 from apochromat.scene.library.color_checker import patch_boxes
 from apochromat.scene.library.grey_steps import window_boxes
+from apochromat.scene.library.night_street import NOTICE, NOTICE_SIZE, PAPER
 from apochromat.scene.library.slanted_edges import BRIGHT, DARK, squares
+from apochromat.scene.skin import skin_reflectance
+from apochromat.scene.street import project
 
 CHARTS = ("color-checker", "dead-leaves", "grey-steps", "siemens-star", "slanted-edges")
 
@@ -152,6 +156,80 @@ def test_siemens_star_has_the_mean_and_swing_declared():
     rim = found[20:60, 150:250]
     assert found[200, 200] == pytest.approx(0.4, abs=1e-3)  # frequencies beyond the cells leave their mean
     assert rim.max() == pytest.approx(0.7, abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def night():
+    return make_scene("night-street", 450, 600, seed=1)
+
+
+def test_night_street_notice_is_paper_under_the_illuminance_asked_for(night):
+    x, y, z = NOTICE
+    left, low = project((x, y, z))
+    right, high = project((x + NOTICE_SIZE[0], y + 0.28, z))  # below the lines of the timetable
+    found = middle(night, (left, high, right, low)) @ night.basis
+    assert luminance(found) == pytest.approx(PAPER * 3.0 / np.pi, rel=1e-3)
+    assert chromaticity(found) == pytest.approx(chromaticity(night.light), abs=1e-3)
+
+
+def test_night_street_spans_lamps_and_dark_corners(night):
+    found = np.tensordot(luminance(night.basis), night.layers[0].coefficients, 1)
+    assert 1e3 < found.max() < 1e5
+    assert np.percentile(found, 5) < 0.02
+    assert 0.02 < np.median(found) < 1
+
+
+def test_night_street_has_a_walker_that_moves(night):
+    (walker,) = [layer for layer in night.layers if layer.moves]
+    assert walker.distance_m < night.layers[0].distance_m
+    assert 0.01 < walker.cover.mean() < 0.1
+
+
+def test_night_street_sodium_lamp_is_a_sodium_spectrum(night):
+    lamp = project((-3.0, 6.4, 11.5))
+    height, width = night.shape
+    planes = night.layers[0].coefficients[:, int(lamp[1] * height), int(lamp[0] * height + width / 2)]
+    found = planes @ night.basis
+    assert found / luminance(found) == pytest.approx(illuminant("HP1"), rel=0.02, abs=2e-6)
+
+
+def test_branches_sky_is_the_overcast_sky_of_its_illuminance():
+    scene = make_scene("branches", 300, 400, seed=2, lux=5000.0)
+    found = np.tensordot(luminance(scene.basis), scene.layers[0].coefficients[:, :150], 1)
+    frame = Frame(300, 400)
+    expected = 5000 / np.pi * branches.sky_luminance(frame.x, branches.HORIZON - frame.y[:150])
+    assert np.mean(found / expected) == pytest.approx(1, abs=0.06)
+
+
+def test_overcast_sky_formula_integrates_to_its_illuminance():
+    gamma = (np.arange(2000) + 0.5) / 2000 * np.pi / 2
+    relative = branches.sky_luminance(np.zeros(2000), branches.FOCAL * np.tan(gamma))
+    assert np.sum(relative * np.sin(gamma) * np.cos(gamma)) * 2 * np.pi * (np.pi / 4000) == pytest.approx(np.pi, rel=1e-3)
+
+
+def test_branches_have_twigs_of_half_a_cell_and_glints_that_clip():
+    scene = make_scene("branches", 300, 400, seed=2)
+    cover = scene.layers[1].cover
+    assert 0.02 < np.mean((cover > 0.05) & (cover < 0.5)) < 0.3
+    assert np.mean(cover > 0.99) > 0.01
+    assert seen_luminance(scene).max() > 20 * np.median(seen_luminance(scene))
+
+
+def test_portrait_menu_is_paper_under_the_illuminance_asked_for():
+    scene = make_scene("portrait", 300, 400, lux=100.0)
+    x0, _, x1, y1 = portrait.MENU
+    assert luminance(middle(scene, (x0, 0.74, x1, y1 - 0.015)) @ scene.basis) == pytest.approx(portrait.PAPER * 100 / np.pi, rel=1e-3)
+    assert [layer.distance_m for layer in scene.layers] == [60.0, 4.0, 1.2]
+
+
+def test_skin_shows_blood_and_darkens_with_melanin():
+    fair, dark = skin_reflectance(0.02), skin_reflectance(0.2)
+    assert (dark < fair).all()
+    at = {nm: fair[int(np.argmin(np.abs(GRID_NM - nm)))] for nm in (505, 540, 560, 575, 640)}
+    assert at[540] < at[505] * 1.1
+    assert at[540] < at[560]
+    assert at[575] < at[560]
+    assert at[640] > 1.2 * at[575]
 
 
 def area(corners):

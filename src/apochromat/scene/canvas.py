@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 Box = tuple[slice, slice]
 
@@ -136,3 +137,26 @@ def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
     """0 below `low`, 1 above `high`, a cubic with flat ends between."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
+
+
+def polygon(frame: Frame, corners: np.ndarray, over: int = 4, rows: int = 256) -> np.ndarray:
+    """Cover (H, W) float32 of any polygon with corners (n, 2) as x, y: counted over `over` x `over` samples a cell."""
+    cover = np.zeros((frame.height, frame.width), np.float32)
+    at = np.stack([frame.columns(corners[:, 0]), frame.rows(corners[:, 1])], axis=1) * over
+    for top in range(0, frame.height, rows):
+        count = min(rows, frame.height - top)
+        image = Image.new("L", (frame.width * over, count * over))
+        ImageDraw.Draw(image).polygon([(x, y - top * over) for x, y in at.tolist()], fill=255)
+        cover[top : top + count] = np.asarray(image.reduce(over), np.float32) / 255
+    return cover
+
+
+def curve(points: list[tuple[float, float]], pieces: int = 8, closed: bool = True) -> np.ndarray:
+    """Corners (n, 2) of a smooth curve through points: Catmull-Rom."""
+    p = np.array(points, float)
+    before, after = (np.roll(p, 1, 0), np.roll(p, -1, 0)) if closed else (p[[0, *range(len(p) - 1)]], p[[*range(1, len(p)), len(p) - 1]])
+    ahead = np.roll(after, -1, 0) if closed else after[[*range(1, len(p)), len(p) - 1]]
+    t = (np.arange(pieces) / pieces)[None, :, None]
+    a, b, c, d = (q[:, None] for q in (before, p, after, ahead))
+    found = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+    return found.reshape(-1, 2) if closed else np.concatenate([found[:-1].reshape(-1, 2), p[-1:]])

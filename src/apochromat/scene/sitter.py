@@ -1,0 +1,193 @@
+"""The near layer of the portrait: somebody in profile, head and shoulders, with fine strands of hair. Lengths in picture heights."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from PIL import Image
+
+from apochromat.light.scene import Layer
+from apochromat.scene.canvas import Frame, capsule, curve, is_empty, polygon, smoothstep
+from apochromat.scene.texture import fractal
+
+AWAY = 1.2  # m
+KEY = np.array([0.62, -0.42, 0.66])  # towards the key light: right, up (y runs down), nearer
+RIM = np.array([-0.93, -0.25, -0.10])
+LATTICE = 512  # rows on which shading is worked out at any size of picture
+
+FACE = [
+    (-0.16, 0.150), (-0.105, 0.163), (-0.055, 0.188), (-0.022, 0.226), (-0.009, 0.268), (-0.005, 0.298), (-0.012, 0.318), (0.002, 0.340),
+    (0.018, 0.366), (0.033, 0.387), (0.033, 0.398), (0.019, 0.407), (0.004, 0.411), (0.004, 0.421), (0.013, 0.432), (0.012, 0.441),
+    (0.001, 0.445), (0.010, 0.451), (0.011, 0.462), (-0.003, 0.473), (-0.004, 0.484), (0.003, 0.500), (-0.004, 0.520), (-0.026, 0.533),
+    (-0.066, 0.535), (-0.105, 0.552), (-0.112, 0.600), (-0.104, 0.690), (-0.12, 0.80), (-0.34, 0.80), (-0.29, 0.60), (-0.30, 0.30),
+]  # fmt: skip
+HAIR = [
+    (-0.052, 0.187), (-0.082, 0.158), (-0.135, 0.128), (-0.205, 0.117), (-0.275, 0.138), (-0.330, 0.195), (-0.355, 0.275), (-0.358, 0.36),
+    (-0.352, 0.45), (-0.355, 0.55), (-0.362, 0.65), (-0.345, 0.73), (-0.285, 0.755), (-0.225, 0.725), (-0.195, 0.64), (-0.185, 0.56),
+    (-0.172, 0.48), (-0.150, 0.42), (-0.128, 0.36), (-0.112, 0.30), (-0.088, 0.245), (-0.066, 0.212),
+]  # fmt: skip
+COAT = [
+    (-0.62, 1.04), (-0.585, 0.93), (-0.52, 0.845), (-0.42, 0.785), (-0.32, 0.735), (-0.20, 0.72), (-0.08, 0.735), (0.00, 0.775),
+    (0.085, 0.835), (0.145, 0.91), (0.175, 1.04),
+]  # fmt: skip
+SCARF = [
+    (-0.315, 0.665), (-0.27, 0.625), (-0.19, 0.622), (-0.115, 0.632), (-0.085, 0.655), (-0.072, 0.70), (-0.045, 0.735), (-0.05, 0.78),
+    (-0.10, 0.815), (-0.19, 0.82), (-0.28, 0.80), (-0.335, 0.755), (-0.34, 0.70),
+]  # fmt: skip
+
+
+class Sitter:
+    """Cover (H, W) and planes (6, H, W): key light R, G, B; key on skin; sodium; dusk."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.cover = np.zeros((frame.height, frame.width), np.float32)
+        self.planes = np.zeros((6, frame.height, frame.width), np.float32)
+
+    def over(self, cover: np.ndarray, colour: tuple[float, ...], shade: np.ndarray, rim: np.ndarray, fill: float = 0.05) -> None:
+        """Paint key-lit colour (R, G, B, skin) with `shade`, a sodium `rim` and a little dusk from all around."""
+        grey = 0.3 * colour[0] + 0.5 * colour[1] + 0.2 * colour[2] + 0.5 * colour[3]
+        self.cover += cover * (1 - self.cover)
+        for i, plane in enumerate(self.planes):
+            light = colour[i] * shade if i < 4 else (grey * rim if i == 4 else np.float32(grey * fill))
+            plane += cover * (light - plane)
+
+    def tint(self, where: np.ndarray, factors: tuple[float, ...]) -> None:
+        """Multiply planes by factors towards which `where` (0..1) leads; the cover stays."""
+        for plane, factor in zip(self.planes, factors, strict=True):
+            plane *= 1 + where * np.float32(factor - 1)
+
+    def strand(self, points: np.ndarray, radius: float, colours: np.ndarray, box_cover: float) -> None:
+        """A hair along points (n, 2), colours (n, 6)."""
+        for (x0, y0), (x1, y1), colour in zip(points[:-1], points[1:], colours, strict=False):
+            box = self.frame.box(min(x0, x1) - radius, min(y0, y1) - radius, max(x0, x1) + radius, max(y0, y1) + radius, 1.0)
+            if is_empty(box):
+                continue
+            share = np.clip(capsule(self.frame, box, (x0, y0, x1, y1), (radius, radius)), 0, 1).astype(np.float32) * np.float32(box_cover)
+            part = self.cover[box]
+            part += share * (1 - part)
+            for plane, weight in zip(self.planes, colour, strict=True):
+                piece = plane[box]
+                piece += share * (weight - piece)
+
+
+def relief(frame: Frame, outline: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
+    """Key and rim light (H, W) on a shape blown up from its outline: its cover blurred at several scales is its height."""
+    small = Frame(LATTICE, max(2, round(LATTICE * frame.aspect)))
+    mask = polygon(small, outline)
+    height = np.zeros((small.height, small.width), np.float32)
+    for sigma in (3, 7, 15, 30, 55):
+        height += np.sqrt(np.clip(2 * _blurred(mask, sigma) - 0.9, 0.02, None)) * np.float32(sigma / LATTICE)
+    height = _blurred(height, 2)
+    gy, gx = np.gradient(height * LATTICE * depth)
+    normal = np.stack([-gx, -gy, np.ones_like(gx)]) / np.sqrt(gx**2 + gy**2 + 1)
+    key = np.clip(np.tensordot(KEY, normal, 1) * 0.85 + 0.15, 0.03, None)
+    rim = np.clip(np.tensordot(RIM, normal, 1) + 0.05, 0, None) ** 1.5
+    size = (frame.width, frame.height)
+    lights = (Image.fromarray(light.astype(np.float32)).resize(size, Image.Resampling.BILINEAR) for light in (key, rim))
+    lit, edge = (np.asarray(light, np.float32) for light in lights)
+    return lit, edge
+
+
+def _blurred(image: np.ndarray, sigma: int) -> np.ndarray:
+    """Three running means of 2 sigma + 1 cells each way: close to a Gaussian of standard deviation sigma."""
+    found = image.astype(np.float64)
+    for axis in (0, 1, 0, 1, 0, 1):
+        lines = np.moveaxis(found, axis, 0)
+        total = np.cumsum(np.pad(lines, ((sigma + 1, sigma), (0, 0)), mode="edge"), axis=0)
+        found = np.moveaxis((total[2 * sigma + 1 :] - total[: -2 * sigma - 1]) / (2 * sigma + 1), 0, axis)
+    return found.astype(np.float32)
+
+
+def _spot(frame: Frame, x: float, y: float, wide: float, tall: float) -> np.ndarray:
+    return np.exp(-(((frame.x - x) / wide) ** 2) - ((frame.y - y) / tall) ** 2).astype(np.float32)
+
+
+def _line(sitter: Sitter, points: list[tuple[float, float]], radii: tuple[float, float], factors: tuple[float, ...]) -> None:
+    """Darken a soft line: an eyebrow, lashes, the corner of the mouth."""
+    path = curve(points, 6, closed=False)
+    cover = np.zeros_like(sitter.cover)
+    for i, ((x0, y0), (x1, y1)) in enumerate(itertools.pairwise(path)):
+        radius = radii[0] + (radii[1] - radii[0]) * i / len(path)
+        box = sitter.frame.box(min(x0, x1) - radius, min(y0, y1) - radius, max(x0, x1) + radius, max(y0, y1) + radius)
+        if not is_empty(box):
+            np.maximum(cover[box], capsule(sitter.frame, box, (x0, y0, x1, y1), (radius, radius)), out=cover[box])
+    sitter.tint(cover * (sitter.cover > 0), factors)
+
+
+def _face(sitter: Sitter, rng: np.random.Generator) -> None:
+    frame = sitter.frame
+    outline = curve(FACE)
+    key, rim = relief(frame, outline, 4.5)
+    neck = smoothstep(0.0, 0.05, frame.y - 0.528 - 0.35 * np.maximum(-0.02 - frame.x, 0)).astype(np.float32)
+    key = key * (1 - 0.72 * neck)
+    pores = 1 + 0.03 * fractal(rng, frame, frame.whole, 45, 5)
+    sitter.over(polygon(frame, outline), (0.02, 0.0, 0.0, 0.98), 1.15 * key * pores, 0.30 * rim)
+    rosy = (1.0, 0.80, 0.74, 0.93, 1.0, 0.9)
+    sitter.tint(_spot(frame, -0.055, 0.405, 0.045, 0.040) + 0.7 * _spot(frame, 0.032, 0.388, 0.02, 0.018), rosy)
+    lips = np.minimum(_spot(frame, 0.006, 0.446, 0.022, 0.0165) * 1.5, 1)
+    sitter.tint(lips, (12.0, 1.0, 1.0, 0.62, 0.9, 0.7))
+    sitter.tint(0.75 * _spot(frame, -0.030, 0.322, 0.026, 0.016), (0.8, 0.75, 0.8, 0.70, 0.8, 0.8))
+    sitter.tint(0.35 * _spot(frame, -0.014, 0.405, 0.010, 0.016), (0.7,) * 6)
+    dark = (0.10, 0.08, 0.07, 0.10, 0.15, 0.15)
+    _line(sitter, [(-0.075, 0.287), (-0.052, 0.276), (-0.030, 0.277), (-0.014, 0.286)], (0.0012, 0.0042), (0.3, 0.25, 0.2, 0.30, 0.4, 0.4))
+    _line(sitter, [(-0.056, 0.325), (-0.042, 0.334), (-0.028, 0.336), (-0.017, 0.331)], (0.0009, 0.0021), dark)
+    for i in range(9):
+        x, y = -0.046 + 0.0036 * i, 0.3345 + 0.0009 * np.sin(i)
+        _line(sitter, [(x, y), (x + 0.004 + 0.0006 * i, y + 0.006), (x + 0.010 + 0.0009 * i, y + 0.008)], (0.0008, 0.0003), dark)
+    _line(sitter, [(0.011, 0.4450), (-0.003, 0.4458), (-0.017, 0.4490)], (0.0012, 0.0007), (0.6, 0.3, 0.3, 0.35, 0.4, 0.4))
+    _line(sitter, [(0.014, 0.404), (0.008, 0.401), (0.002, 0.404)], (0.0022, 0.0012), (0.4, 0.3, 0.3, 0.35, 0.4, 0.4))
+
+
+def _clothes(sitter: Sitter, rng: np.random.Generator) -> None:
+    frame = sitter.frame
+    for points, colour, depth, cells in ((COAT, (0.035, 0.055, 0.075, 0.0), 1.6, 110.0), (SCARF, (0.42, 0.10, 0.035, 0.0), 2.4, 70.0)):
+        outline = curve(points)
+        key, rim = relief(frame, outline, depth)
+        weave = 1 + 0.14 * fractal(rng, frame, frame.whole, cells, 4, gain=0.8)
+        folds = 1 + 0.2 * fractal(rng, frame, frame.whole, 9, 3, stretch=2.5)
+        sitter.over(polygon(frame, outline), colour, 1.2 * key * weave * folds, 0.9 * rim * weave)
+
+
+def _hair(sitter: Sitter, rng: np.random.Generator) -> None:
+    """A dark mass, then strands that flow from the parting over the ear to the back, and some that fly loose."""
+    outline = curve(HAIR)
+    key, rim = relief(sitter.frame, outline, 1.5)
+    sitter.over(polygon(sitter.frame, outline), (0.020, 0.011, 0.006, 0.0), 1.0 * key, 0.8 * rim)
+    brown, pale = np.array([0.030, 0.013, 0.006]), np.array([0.13, 0.066, 0.028])
+    t = np.linspace(0, 1, 17)[:, None]
+    for i in range(1500):
+        loose = i >= 1250
+        u, spread = rng.random(), rng.normal(0, 0.008 + 0.016 * loose)
+        start = np.array([-0.050 - 0.135 * u, 0.192 - 0.072 * u**0.6]) + rng.normal(0, 0.004, 2)
+        bend = np.array([-0.135 - 0.30 * u, 0.30 - 0.22 * u]) + spread
+        belly = np.array([-0.155 - 0.225 * u, 0.50]) + spread
+        end = np.array([-0.205 - 0.16 * u, rng.uniform(0.66, 0.765)]) + rng.normal(0, 0.008 + 0.030 * loose, 2)
+        path = (1 - t) ** 3 * start + 3 * t * (1 - t) ** 2 * bend + 3 * t**2 * (1 - t) * belly + t**3 * end
+        path = path + np.sin(t * rng.uniform(5, 14) + rng.uniform(0, 6)) * rng.normal(0, 0.0022 + 0.004 * loose, 2)
+        sitter.strand(path, rng.uniform(1.6e-4, 4.5e-4), _sheen(path, u, brown + (pale - brown) * rng.random() ** 2, loose), 0.85)
+
+
+def _sheen(path: np.ndarray, u: float, colour: np.ndarray, loose: bool) -> np.ndarray:
+    """Planes (n, 6) along a hair: light is strongest where the hair lies across it (J. T. Kajiya and T. L. Kay, SIGGRAPH 1989)."""
+    along = np.gradient(path, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    across = np.sqrt(np.clip(1 - (along @ KEY[:2]) ** 2, 0, 1))
+    key = 0.15 + 0.45 * across + 2.4 * across**30 * (1 - 0.6 * u)
+    planes = np.zeros((len(path), 6))
+    planes[:, :3] = key[:, None] * colour
+    rim = smoothstep(0.62, 1.0, np.array(u)) * 0.55 + 0.35 * loose
+    planes[:, 4] = rim * (0.15 + across**3) * colour.mean() * 3.5
+    planes[:, 5] = colour.mean() * 0.15
+    return planes.astype(np.float32)
+
+
+def sitter_layer(frame: Frame, rng: np.random.Generator) -> Layer:
+    """The near layer at 1.2 m."""
+    sitter = Sitter(frame)
+    of_face, of_clothes, of_hair = rng.spawn(3)
+    _face(sitter, of_face)
+    _clothes(sitter, of_clothes)
+    _hair(sitter, of_hair)
+    return Layer(sitter.planes, AWAY, np.clip(sitter.cover, 0, 1))
