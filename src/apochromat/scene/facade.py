@@ -97,21 +97,23 @@ def front(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Planes (8, h, w) of the wall at (along, up), and how much of the cell lies below its roof (h, w).
 
-    along (1, w) and up (h, w): metres; step: footprints along and up; shine: illuminance by kind; flip: names run towards the viewer;
-    sharp: names can be read.
+    along (1, w) or (h, w) and up (h, w): metres; step: footprints along and up; shine: illuminance by kind; flip: names run towards the
+    viewer; sharp: names can be read.
     """
-    house = np.clip(np.searchsorted(row.ends, along[0]), 0, len(row.ends) - 1)
-    starts = np.concatenate([[0.0], row.ends])[house][None]
+    house = np.clip(np.searchsorted(row.ends, along), 0, len(row.ends) - 1)
+    starts = np.concatenate([[0.0], row.ends])[house]
     d_along, d_up = step
-    inside, width = along - starts, (row.ends[house][None] - starts)
-    rgb = np.moveaxis(row.colours[house], -1, 0)[:, None, :] * (1 - 0.7 * band(inside, -1, 0.16, d_along)) * np.ones_like(up)
+    inside, width = (along - starts).astype(np.float32), (row.ends[house] - starts).astype(np.float32)
+    rgb = np.moveaxis(row.colours[house], -1, 0) * (1 - 0.7 * band(inside, -1, 0.16, d_along)) * np.ones_like(up)
     cornice = band(np.mod(up - SHOP, STOREY), 0.0, 0.14, d_up)
-    rgb = (rgb * (1 + 0.5 * cornice) * _plaster(row.grain, along, up, d_along)).astype(np.float32)
+    rgb = (rgb * (1 + 0.5 * cornice)).astype(np.float32)
+    if sharp:
+        rgb *= _plaster(row.grain, along, up, d_along)
     planes = paints.lit(rgb, shine)
     _windows(row, planes, house, inside, up, (d_along, d_up), width)
     _shops(row, planes, house, inside, up, (d_along, d_up), width)
     _names(row, planes, house, inside, up, width, flip, sharp)
-    return planes, np.clip((row.heights[house][None] - up) / d_up + 0.5, 0, 1).astype(np.float32)
+    return planes, np.clip((row.heights[house] - up) / d_up + 0.5, 0, 1).astype(np.float32)
 
 
 def _plaster(grain: np.ndarray, along: np.ndarray, up: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -120,7 +122,7 @@ def _plaster(grain: np.ndarray, along: np.ndarray, up: np.ndarray, step: np.ndar
     rough = faded(step, 0.07) * 0.16 * surface_noise(grain, along / 0.06, up / 0.06)
     course = np.floor(up / 0.085)
     brick = surface_noise(grain, np.floor(along / 0.25 + 0.5 * np.mod(course, 2)) + 0.5, course + 0.5)
-    return 1 + stain + rough + faded(step, 0.2) * 0.35 * brick
+    return (1 + stain + rough + faded(step, 0.2) * 0.35 * brick).astype(np.float32)
 
 
 def _over(planes: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
@@ -131,18 +133,18 @@ def _over(planes: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
 def _windows(
     row: Houses, planes: np.ndarray, house: np.ndarray, inside: np.ndarray, up: np.ndarray, step: tuple, width: np.ndarray
 ) -> None:
-    pitch = row.pitch[house][None]
+    pitch = row.pitch[house].astype(np.float32)
     place = np.mod(inside, pitch)
     column = np.clip(inside // pitch, 0, 15).astype(int)
     storey = np.clip((up - SHOP) // STOREY, 0, 7).astype(int)
     height = np.mod(up - SHOP, STOREY)
     half = 0.24 * pitch
     across = band(place, pitch / 2 - half, pitch / 2 + half, step[0]) * (inside < width - 0.6)
-    pane = across * band(height, 0.9, 2.65, step[1]) * (up > SHOP) * (up < row.heights[house][None] - 0.8)
+    pane = across * band(height, 0.9, 2.65, step[1]) * (up > SHOP) * (up < row.heights[house] - 0.8)
     bars = np.maximum(band(place, pitch / 2 - 0.035, pitch / 2 + 0.035, step[0]), band(height, 1.95, 2.02, step[1]))
     curtain = 0.35 + 0.65 * band(place, pitch / 2 - half * 0.62, pitch / 2 + half * 0.62, step[0])
     shade = ((1 - 0.85 * bars) * curtain * (0.6 + 0.4 * np.clip((height - 0.9) / 1.7, 0, 1))).astype(np.float32)
-    light = np.moveaxis(row.glow[np.broadcast_to(house[None], up.shape), storey, np.broadcast_to(column, up.shape)], -1, 0)
+    light = np.moveaxis(row.glow[np.broadcast_to(house, up.shape), storey, np.broadcast_to(column, up.shape)], -1, 0)
     _over(planes, pane.astype(np.float32), light * shade)
 
 
@@ -150,7 +152,7 @@ def _shops(row: Houses, planes: np.ndarray, house: np.ndarray, inside: np.ndarra
     pane = band(inside, 0.45, width - 0.45, step[0]) * band(up, 0.55, 2.65, step[1])
     frames = band(np.mod(inside, 1.55), 0, 0.07, step[0])
     cell_u, cell_v = (inside / 0.26).astype(int), (up / 0.42).astype(int)
-    goods = row.goods[(cell_v + 7 * house[None]) % 64, (cell_u + 13 * house[None]) % 64]
+    goods = row.goods[(cell_v + 7 * house) % 64, (cell_u + 13 * house) % 64]
     gap = band(np.mod(inside, 0.26), 0.01, 0.12 + 0.13 * goods[..., 1], step[0]) * band(
         np.mod(up, 0.42), 0.03, 0.30 + 0.1 * goods[..., 0], step[1]
     )
@@ -159,7 +161,7 @@ def _shops(row: Houses, planes: np.ndarray, house: np.ndarray, inside: np.ndarra
     rgb = np.where(up < 1.9, shelf + 0.04, back) * (1 - 0.9 * frames)
     strip = band(up, 2.42, 2.52, step[1]) * band(np.mod(inside, 1.55), 0.35, 1.25, step[0])
     rgb = rgb + 9 * strip
-    light = np.moveaxis(row.shop[house], -1, 0)[:, None, :]
+    light = np.moveaxis(row.shop[house], -1, 0)
     tint = np.concatenate([rgb, rgb, rgb[1:2], rgb[0:1]]).astype(np.float32)
     _over(planes, pane.astype(np.float32), light * tint)
 
@@ -172,13 +174,14 @@ def _names(
     rows, columns = np.nonzero(board)
     if not len(rows):
         return
-    for i in np.unique(house[columns]):
+    houses, runs, widths = (np.broadcast_to(v, up.shape)[rows, columns] for v in (house, inside, width))
+    for i in np.unique(houses):
         mask = row.names[i % len(row.names)]
-        mine = house[columns] == i
+        mine = houses == i
         r, c = rows[mine], columns[mine]
-        run = inside[0, c] / width[0, c]
+        run = runs[mine] / widths[mine]
         length = mask.shape[1] * 0.42 / mask.shape[0]
-        u = ((0.5 - run) if flip else (run - 0.5)) * width[0, c] / length + 0.5
+        u = ((0.5 - run) if flip else (run - 0.5)) * widths[mine] / length + 0.5
         v = (3.23 - up[r, c]) / 0.42
         ink = sample(mask, u * mask.shape[1], v * mask.shape[0])
         light = row.sign[i][:, None]

@@ -156,9 +156,9 @@ def _hair(sitter: Sitter, rng: np.random.Generator) -> None:
     key, rim = relief(sitter.frame, outline, 1.5)
     sitter.over(polygon(sitter.frame, outline), (0.020, 0.011, 0.006, 0.0), 1.0 * key, 0.8 * rim)
     brown, pale = np.array([0.030, 0.013, 0.006]), np.array([0.13, 0.066, 0.028])
-    t = np.linspace(0, 1, 17)[:, None]
-    for i in range(1500):
-        loose = i >= 1250
+    t = np.linspace(0, 1, 14)[:, None]
+    for i in range(1150):
+        loose = i >= 950
         u, spread = rng.random(), rng.normal(0, 0.008 + 0.016 * loose)
         start = np.array([-0.050 - 0.135 * u, 0.192 - 0.072 * u**0.6]) + rng.normal(0, 0.004, 2)
         bend = np.array([-0.135 - 0.30 * u, 0.30 - 0.22 * u]) + spread

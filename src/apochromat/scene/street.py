@@ -17,6 +17,9 @@ HORIZON = 0.57
 VANISH = -0.06
 LEFT, RIGHT = -5.6, 6.4  # the house fronts
 KERBS = (-3.3, 4.0)
+BLUR = 5.0  # how much longer a cell's footprint up a wall is in the image on wet ground
+COARSE = 4  # cells that share a lamp's strength in that image
+MARGIN = 0.004  # of a wall's distance: what edges and ripples need beyond a bound
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ def project(place: tuple[float, float, float]) -> tuple[float, float]:
 def render(street: Street, frame: Frame, rows: slice) -> np.ndarray:
     """Planes (8, h, W) of a strip of rows."""
     y = frame.y[rows]
-    planes = _upright(street, frame, frame.x, HORIZON - y, EYE, 1.0, _cloud(street, frame, rows))
+    planes = _sky(street, HORIZON - y, frame.width) * _cloud(street, frame, rows)
+    below = max(float(y[0, 0]) - HORIZON, 0.0)
+    _fronts(street, frame, _View(frame.x, HORIZON - y, EYE, below / EYE - MARGIN, np.inf), planes)
     if rows.stop > frame.rows(HORIZON):
         _add_ground(street, frame, y, planes)
     return planes
@@ -62,32 +67,58 @@ def _cloud(street: Street, frame: Frame, rows: slice) -> np.ndarray:
     return 1 + np.float32(0.4) * fractal(np.random.default_rng(street.seed), frame, box, 2.2, 6, stretch=2.0)
 
 
-def _upright(
-    street: Street, frame: Frame, x: np.ndarray, rise: np.ndarray, eye: float, blur: float, cloud: np.ndarray | None
-) -> np.ndarray:
-    """House fronts, the street's end and sky seen along rays that rise by `rise` (h, 1) or (h, w); eye < 0: from the mirrored camera."""
-    width = x.shape[1]
-    planes = _sky(street, rise, width)
-    if cloud is not None:
-        planes *= cloud
-    split = int(np.clip(np.searchsorted(x[0], VANISH), 1, width - 1))
-    for part, wall, row in ((slice(0, split), LEFT, street.left), (slice(split, width), RIGHT, street.right)):
-        across = x[:, part] - np.float32(VANISH)
-        away = np.abs(FOCAL * wall / np.where(np.abs(across) < 1e-4, 1e-4, across))
-        end = away[0] > FAR
-        away = np.minimum(away, FAR).astype(np.float32)
-        mine = rise if rise.shape[1] == 1 else rise[:, part]
-        up = (eye + mine / FOCAL * away).astype(np.float32)
-        d_away = away**2 / (FOCAL * abs(wall) * frame.height)
-        d_up = (away / (FOCAL * frame.height) + np.abs(mine) / FOCAL * d_away) * blur
-        lit = shine(list(street.lamps), (wall, up, away), (-np.sign(wall), 0, 0))
-        lit = {kind: (e + np.float32(0.03)) * np.float32(street.dim) for kind, e in lit.items()}
-        colour, cover = front(row, street.paints, away, up, (d_away, d_up), lit, wall > 0, blur == 1)
-        colour[:, :, end] *= 0.12
-        haze = (1 - np.exp(-away / 160)).astype(np.float32)
-        cover = cover * (1 - haze)
-        planes[:, :, part] += cover * (colour - planes[:, :, part])
-    return planes
+@dataclass(frozen=True)
+class _View:
+    """Rays of a strip: columns x (1, w) or (h, w), rise over the horizon (h, 1) or (h, w), from a camera at `eye` m (< 0: mirrored).
+
+    Only walls seen more than `inner` and less than `outer` times their distance across from the vanishing point are worked out.
+    """
+
+    x: np.ndarray
+    rise: np.ndarray
+    eye: float
+    inner: float
+    outer: float
+
+    @property
+    def sharp(self) -> bool:
+        """Whether this is what is seen, not its blurred image in the ground."""
+        return self.eye > 0
+
+
+def _fronts(street: Street, frame: Frame, view: _View, planes: np.ndarray) -> None:
+    """Lay both rows of houses over the sky in planes (8, h, W)."""
+    for wall, row in ((LEFT, street.left), (RIGHT, street.right)):
+        aside = np.sign(wall) * (frame.x[0] - VANISH)
+        columns = np.flatnonzero((aside >= max(view.inner * abs(wall), 0)) & (aside < view.outer * abs(wall)))
+        if len(columns):
+            _front(street, frame, view, slice(columns[0], columns[-1] + 1), wall, row, planes)
+
+
+def _front(street: Street, frame: Frame, view: _View, part: slice, wall: float, row: Houses, planes: np.ndarray) -> None:
+    aside = np.maximum(np.sign(wall) * (view.x[:, part] - np.float32(VANISH)), np.float32(1e-4))
+    reach = np.float32(FOCAL * abs(wall)) / aside
+    away = np.minimum(reach, np.float32(FAR))
+    rise = view.rise if view.rise.shape[1] == 1 else view.rise[:, part]
+    up = (view.eye + rise / FOCAL * away).astype(np.float32)
+    d_away = away**2 / np.float32(FOCAL * abs(wall) * frame.height)
+    d_up = away / (FOCAL * frame.height) + np.abs(rise) / FOCAL * d_away
+    thin = 1 if view.sharp else COARSE
+    coarse = tuple(p[:: min(thin, len(p)), ::thin] for p in (up, away))
+    lit = shine(list(street.lamps), (wall, *coarse), (-np.sign(wall), 0, 0))
+    lit = {kind: _refined((e + np.float32(0.03)) * np.float32(street.dim), thin, up.shape) for kind, e in lit.items()}
+    step = (d_away, d_up if view.sharp else d_up * BLUR)
+    colour, cover = front(row, street.paints, away, up, step, lit, wall > 0, view.sharp)
+    colour *= np.where(reach > FAR, np.float32(0.12), np.float32(1))
+    cover = cover * np.exp(-away / np.float32(160))  # haze
+    planes[:, :, part] += cover * (colour - planes[:, :, part])
+
+
+def _refined(light: np.ndarray, thin: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Every value repeated `thin` times each way, cut to a shape."""
+    if thin == 1:
+        return light
+    return np.repeat(np.repeat(light, thin, axis=0), thin, axis=1)[: shape[0], : shape[1]]
 
 
 def _add_ground(street: Street, frame: Frame, y: np.ndarray, planes: np.ndarray) -> None:
@@ -100,7 +131,10 @@ def _add_ground(street: Street, frame: Frame, y: np.ndarray, planes: np.ndarray)
     step = away**2 / (FOCAL * EYE * frame.height)
     grey, wet, slope = _pavement(street, frame, x, away, step)
     ground = street.paints.lit(grey, lit)
-    mirrored = _upright(street, frame, frame.x + slope * np.float32(0.25), drop * (1 + 2.2 * slope) + 0.6 * slope, -EYE, 5.0, None)
+    rise = drop * (1 + 2.2 * slope) + 0.6 * slope
+    mirrored = _sky(street, rise, frame.width)
+    outer = (float(drop[-1, 0]) + 0.02) / EYE + MARGIN
+    _fronts(street, frame, _View(frame.x + slope * np.float32(0.25), rise, -EYE, 0.0, outer), mirrored)
     cosine = np.clip(drop / np.sqrt(FOCAL**2 + drop**2) + 0.02, 0, 1)
     fresnel = (0.02 + 0.98 * (1 - cosine) ** 5).astype(np.float32)
     ground = ground * (1 - fresnel * wet) + mirrored * (fresnel * wet)

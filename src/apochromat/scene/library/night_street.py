@@ -6,6 +6,9 @@ stand beside corners of a few mcd/m^2. The whole is scaled so that the notice un
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from apochromat.light.scene import Layer
@@ -19,7 +22,7 @@ from apochromat.scene.tree import grow, tree_cover
 from apochromat.scene.walker import walker
 
 LUX = 3.0
-STRIP = 192  # rows painted at once
+STRIP = 96  # rows painted at once
 DIM = 1 / LUX  # lx, and cd/m^2 times pi, to units of the reference plane's white
 NOTICE = (2.86, 1.05, 5.2)  # lower left corner, m
 NOTICE_SIZE = (0.42, 0.60)
@@ -157,9 +160,13 @@ def _paint(frame: Frame, light: np.ndarray, rng: np.random.Generator) -> Paintin
     of_street, of_lamps, of_tree, of_walker = rng.spawn(4)
     street = _street(of_street, paints)
     planes = np.empty((8, frame.height, frame.width), np.float32)
-    for top in range(0, frame.height, STRIP):
-        rows = slice(top, min(top + STRIP, frame.height))
+    strips = [slice(top, min(top + STRIP, frame.height)) for top in range(0, frame.height, STRIP)]
+
+    def render_into(rows: slice) -> None:
         planes[:, rows] = render(street, frame, rows)
+
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        list(pool.map(render_into, strips))
     _cars(frame, planes, paints, of_lamps)
     _neon(frame, planes, paints, of_lamps)
     _lamps(frame, planes, street, of_lamps)
