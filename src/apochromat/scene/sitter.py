@@ -119,11 +119,11 @@ def _line(sitter: Sitter, points: list[tuple[float, float]], radii: tuple[float,
 def _face(sitter: Sitter, rng: np.random.Generator) -> None:
     frame = sitter.frame
     outline = curve(FACE)
-    key, rim = relief(frame, outline, 4.5)
+    key, rim = relief(frame, outline, 11.0)
     neck = smoothstep(0.0, 0.05, frame.y - 0.528 - 0.35 * np.maximum(-0.02 - frame.x, 0)).astype(np.float32)
     key = key * (1 - 0.72 * neck)
     pores = 1 + 0.03 * fractal(rng, frame, frame.whole, 45, 5)
-    sitter.over(polygon(frame, outline), (0.02, 0.0, 0.0, 0.98), 1.15 * key * pores, 0.30 * rim)
+    sitter.over(polygon(frame, outline), (0.02, 0.0, 0.0, 0.98), 1.3 * key * pores, 0.30 * rim)
     rosy = (1.0, 0.80, 0.74, 0.93, 1.0, 0.9)
     sitter.tint(_spot(frame, -0.055, 0.405, 0.045, 0.040) + 0.7 * _spot(frame, 0.032, 0.388, 0.02, 0.018), rosy)
     lips = np.minimum(_spot(frame, 0.006, 0.446, 0.022, 0.0165) * 1.5, 1)
@@ -142,7 +142,7 @@ def _face(sitter: Sitter, rng: np.random.Generator) -> None:
 
 def _clothes(sitter: Sitter, rng: np.random.Generator) -> None:
     frame = sitter.frame
-    for points, colour, depth, cells in ((COAT, (0.035, 0.055, 0.075, 0.0), 1.6, 110.0), (SCARF, (0.42, 0.10, 0.035, 0.0), 2.4, 70.0)):
+    for points, colour, depth, cells in ((COAT, (0.035, 0.055, 0.075, 0.0), 4.0, 110.0), (SCARF, (0.42, 0.10, 0.035, 0.0), 5.0, 70.0)):
         outline = curve(points)
         key, rim = relief(frame, outline, depth)
         weave = 1 + 0.14 * fractal(rng, frame, frame.whole, cells, 4, gain=0.8)
