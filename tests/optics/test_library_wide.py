@@ -1,0 +1,86 @@
+"""The library's wide lenses of a phone, moulded aspheres of plastic: what they are."""
+
+import numpy as np
+import pytest
+
+from apochromat.optics.analyses import distortion, relative_illumination, spot
+from apochromat.optics.build import build
+from apochromat.optics.files import lens, read_lens, toml
+from apochromat.optics.first_order import first_order
+from apochromat.optics.glass import glass
+from apochromat.optics.psf import psf
+from apochromat.optics.summary import summary
+from apochromat.optics.zmx_read import read_zmx
+from apochromat.optics.zmx_write import write_zmx
+
+# focal length, track, RMS spots on axis and to 0.9 field (µm), least distortion (%)
+WANTED = {"main-23": (8.6, 12.0, 3.0, 8.0, -3.0)}
+
+
+@pytest.fixture(scope="module", params=WANTED)
+def name(request):
+    return request.param
+
+
+def test_focal_length_aperture_and_track(name):
+    found, (efl, track, *_) = lens(name), WANTED[name]
+    assert float(first_order(found).efl_mm) == pytest.approx(efl, rel=0.05)
+    assert read_lens(name).aperture.f_number == {"main-23": 1.67}[name]
+    assert found.thickness[0].sum() <= track
+    assert "filter" in [s.kind for s in found.info.surfaces]
+
+
+def test_image(name):
+    found, (_, _, axis, field, least) = lens(name), WANTED[name]
+    heights = np.array(found.fields)[:, 1] / found.info.image_radius_mm
+    rms = spot.compute(found).rms_um
+    assert rms[0] <= axis
+    assert rms[heights <= 0.9].max() <= field
+    assert relative_illumination.compute(found).relative[-1] >= 0.35
+    percent = distortion.compute(found).distortion_percent
+    assert percent[1:].min() >= least
+    assert percent[1:].max() <= 3
+    assert max(row["chief_ray_angle_deg"] for row in summary(found)["fields"]) <= 40
+
+
+def test_every_field_arrives(name):
+    for row in summary(lens(name))["fields"]:
+        assert row["arrived"] >= 0.85
+
+
+def test_it_can_be_moulded(name):
+    found = lens(name)
+    for i, s in enumerate(found.info.surfaces[:-1]):
+        if "stop" in (s.kind, found.info.surfaces[i + 1].kind) or s.kind == "filter":
+            continue
+        radius = max(found.semi_diameter[i], found.semi_diameter[i + 1]) if s.glass else min(found.semi_diameter[i : i + 2])
+        r = np.linspace(0, radius, 200)
+        gap = found.thickness[:, i].min() + height(found, i + 1, r) - height(found, i, r)
+        assert gap[0] >= (0.3 if s.glass else 0.03)
+        assert gap.min() >= (0.25 if s.glass else 0.03)
+        if s.glass:
+            assert glass(s.glass).moulded
+    for i in np.flatnonzero(found.curvature):
+        r = np.linspace(0, found.semi_diameter[i], 200)
+        assert np.degrees(np.arctan(np.abs(np.gradient(height(found, i, r), r)))).max() <= 50
+
+
+def height(found, i, r):
+    """Sag of surface i at radius r, mm; its base is a parabola."""
+    return found.curvature[i] * r**2 / 2 + sum(a * r ** (2 * k + 2) for k, a in enumerate(found.even[i]))
+
+
+def test_energy_of_the_point_spread(name):
+    found = lens(name)
+    energy = np.asarray(psf(found, found.fields[:-1:2], [546.074], 1.6, 32).energy)
+    assert (energy > 0.9).all()
+    assert (energy < 1.001).all()
+
+
+def test_zmx_and_back(name, tmp_path):
+    document = read_lens(name)
+    write_zmx(build(document), tmp_path / "out.zmx")
+    again = build(read_zmx(tmp_path / "out.zmx"))
+    assert float(first_order(again).efl_mm) == float(first_order(lens(name)).efl_mm)
+    np.testing.assert_array_equal(again.even, lens(name).even)
+    assert "glass" in toml(document)
