@@ -21,7 +21,7 @@ KEYS = {
     "branches": 0.32,
     "portrait": 0.30,
     "color-checker": 0.32,
-}  # display value of 18 % grey on the reference plane
+}  # value of 18 % grey on the reference plane
 ADAPTED = 0.8  # share of full adaptation to the scene's light
 
 
@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
     """One small picture a scene, at most 60 kB."""
     for name in scene_names():
         picture = preview(make_scene(name, 1080, 1440), KEYS.get(name, 0.25))
-        small = Image.fromarray(picture).resize((560, 420), Image.Resampling.LANCZOS)
+        small = Image.fromarray(picture).resize((520, 390), Image.Resampling.LANCZOS)
         small.save(folder / f"scene-{name}.jpg", quality=72, optimize=True, progressive=True)
 
 

@@ -112,7 +112,7 @@ def front(
     planes = paints.lit(rgb, shine)
     _windows(row, planes, house, inside, up, (d_along, d_up), width)
     _shops(row, planes, house, inside, up, (d_along, d_up), width)
-    _names(row, planes, house, inside, up, width, flip, sharp)
+    _names(row, planes, house, inside, up, (d_along, d_up), width, flip, sharp)
     return planes, np.clip((row.heights[house] - up) / d_up + 0.5, 0, 1).astype(np.float32)
 
 
@@ -167,10 +167,18 @@ def _shops(row: Houses, planes: np.ndarray, house: np.ndarray, inside: np.ndarra
 
 
 def _names(
-    row: Houses, planes: np.ndarray, house: np.ndarray, inside: np.ndarray, up: np.ndarray, width: np.ndarray, flip: bool, sharp: bool
+    row: Houses,
+    planes: np.ndarray,
+    house: np.ndarray,
+    inside: np.ndarray,
+    up: np.ndarray,
+    step: tuple,
+    width: np.ndarray,
+    flip: bool,
+    sharp: bool,
 ) -> None:
     """The lit board over each shop with its name."""
-    board = (up > 2.72) & (up < 3.32) & (inside > 0.4) & (inside < width - 0.4)
+    board = band(up, 2.72, 3.32, step[1]) * band(inside, 0.4, width - 0.4, step[0])
     rows, columns = np.nonzero(board)
     if not len(rows):
         return
@@ -185,7 +193,8 @@ def _names(
         v = (3.23 - up[r, c]) / 0.42
         ink = sample(mask, u * mask.shape[1], v * mask.shape[0])
         light = row.sign[i][:, None]
-        planes[:, r, c] = light * (0.10 + 1.5 * (ink if sharp else 0.2))
+        share = board[r, c]
+        planes[:, r, c] = (1 - share) * planes[:, r, c] + share * light * (0.10 + 1.5 * (ink if sharp else 0.2))
 
 
 def sample(mask: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from PIL import Image
 
 from apochromat.light.scene import Layer
-from apochromat.scene.canvas import Frame, capsule, curve, is_empty, polygon, smoothstep
+from apochromat.scene.canvas import Box, Frame, capsule, curve, is_empty, polygon, smoothstep
 from apochromat.scene.texture import fractal
 
 AWAY = 1.2  # m
@@ -45,18 +43,39 @@ class Sitter:
         self.cover = np.zeros((frame.height, frame.width), np.float32)
         self.planes = np.zeros((6, frame.height, frame.width), np.float32)
 
-    def over(self, cover: np.ndarray, colour: tuple[float, ...], shade: np.ndarray, rim: np.ndarray, fill: float = 0.05) -> None:
+    def over(self, box: Box, cover: np.ndarray, colour: tuple[float, ...], shade: np.ndarray, rim: np.ndarray, fill: float = 0.05) -> None:
         """Paint key-lit colour (R, G, B, skin) with `shade`, a sodium `rim` and a little dusk from all around."""
         grey = 0.3 * colour[0] + 0.5 * colour[1] + 0.2 * colour[2] + 0.5 * colour[3]
-        self.cover += cover * (1 - self.cover)
+        self.cover[box] += cover * (1 - self.cover[box])
         for i, plane in enumerate(self.planes):
             light = colour[i] * shade if i < 4 else (grey * rim if i == 4 else np.float32(grey * fill))
-            plane += cover * (light - plane)
+            plane[box] += cover * (light - plane[box])
 
-    def tint(self, where: np.ndarray, factors: tuple[float, ...]) -> None:
-        """Multiply planes by factors towards which `where` (0..1) leads; the cover stays."""
+    def tint(self, box: Box, where: np.ndarray, factors: tuple[float, ...]) -> None:
+        """Multiply planes by factors towards which `where` (h, w; 0..1) leads; the cover stays."""
         for plane, factor in zip(self.planes, factors, strict=True):
-            plane *= 1 + where * np.float32(factor - 1)
+            plane[box] *= 1 + where * np.float32(factor - 1)
+
+    def blush(self, place: tuple[float, float], wide: float, tall: float, strength: float, factors: tuple[float, ...]) -> None:
+        """A soft spot of another tint, at most fully so."""
+        (x, y), reach = place, 3.5
+        box = self.frame.box(x - reach * wide, y - reach * tall, x + reach * wide, y + reach * tall)
+        if not is_empty(box):
+            at_x, at_y = self.frame.at(box)
+            spot = strength * np.exp(-(((at_x - x) / wide) ** 2) - ((at_y - y) / tall) ** 2)
+            self.tint(box, np.minimum(spot, 1).astype(np.float32), factors)
+
+    def line(self, points: list[tuple[float, float]], radii: tuple[float, float], factors: tuple[float, ...]) -> None:
+        """Darken a soft line: an eyebrow, lashes, the corner of the mouth."""
+        path = curve(points, 6, closed=False)
+        low, high = path.min(axis=0) - max(radii), path.max(axis=0) + max(radii)
+        box = self.frame.box(*low, *high)
+        if is_empty(box):
+            return
+        widths = np.linspace(*radii, len(path))
+        parts = [capsule(self.frame, box, (*a, *b), (r, r)) for a, b, r in zip(path[:-1], path[1:], widths, strict=False)]
+        cover = np.maximum.reduce(parts).astype(np.float32)
+        self.tint(box, cover * (self.cover[box] > 0), factors)
 
     def strand(self, points: np.ndarray, radius: float, colours: np.ndarray, box_cover: float) -> None:
         """A hair along points (n, 2), colours (n, 6)."""
@@ -72,8 +91,8 @@ class Sitter:
                 piece += share * (weight - piece)
 
 
-def relief(frame: Frame, outline: np.ndarray, depth: float) -> tuple[np.ndarray, np.ndarray]:
-    """Key and rim light (H, W) on a shape blown up from its outline: its cover blurred at several scales is its height."""
+def relief(frame: Frame, outline: np.ndarray, depth: float, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    """Key and rim light (h, w) in a box on a shape blown up from its outline: its cover blurred at several scales is its height."""
     small = Frame(LATTICE, max(2, round(LATTICE * frame.aspect)))
     mask = polygon(small, outline)
     height = np.zeros((small.height, small.width), np.float32)
@@ -86,7 +105,7 @@ def relief(frame: Frame, outline: np.ndarray, depth: float) -> tuple[np.ndarray,
     rim = np.clip(np.tensordot(RIM, normal, 1) + 0.05, 0, None) ** 1.5
     size = (frame.width, frame.height)
     lights = (Image.fromarray(light.astype(np.float32)).resize(size, Image.Resampling.BILINEAR) for light in (key, rim))
-    lit, edge = (np.asarray(light, np.float32) for light in lights)
+    lit, edge = (np.asarray(light, np.float32)[box] for light in lights)
     return lit, edge
 
 
@@ -100,61 +119,49 @@ def _blurred(image: np.ndarray, sigma: int) -> np.ndarray:
     return found.astype(np.float32)
 
 
-def _spot(frame: Frame, x: float, y: float, wide: float, tall: float) -> np.ndarray:
-    return np.exp(-(((frame.x - x) / wide) ** 2) - ((frame.y - y) / tall) ** 2).astype(np.float32)
-
-
-def _line(sitter: Sitter, points: list[tuple[float, float]], radii: tuple[float, float], factors: tuple[float, ...]) -> None:
-    """Darken a soft line: an eyebrow, lashes, the corner of the mouth."""
-    path = curve(points, 6, closed=False)
-    cover = np.zeros_like(sitter.cover)
-    for i, ((x0, y0), (x1, y1)) in enumerate(itertools.pairwise(path)):
-        radius = radii[0] + (radii[1] - radii[0]) * i / len(path)
-        box = sitter.frame.box(min(x0, x1) - radius, min(y0, y1) - radius, max(x0, x1) + radius, max(y0, y1) + radius)
-        if not is_empty(box):
-            np.maximum(cover[box], capsule(sitter.frame, box, (x0, y0, x1, y1), (radius, radius)), out=cover[box])
-    sitter.tint(cover * (sitter.cover > 0), factors)
-
-
 def _face(sitter: Sitter, rng: np.random.Generator) -> None:
     frame = sitter.frame
     outline = curve(FACE)
-    key, rim = relief(frame, outline, 11.0)
-    neck = smoothstep(0.0, 0.05, frame.y - 0.528 - 0.35 * np.maximum(-0.02 - frame.x, 0)).astype(np.float32)
+    box = frame.box(*outline.min(axis=0), *outline.max(axis=0))
+    key, rim = relief(frame, outline, 11.0, box)
+    at_x, at_y = frame.at(box)
+    neck = smoothstep(0.0, 0.05, at_y - 0.528 - 0.35 * np.maximum(-0.02 - at_x, 0)).astype(np.float32)
     key = key * (1 - 0.72 * neck)
-    pores = 1 + 0.03 * fractal(rng, frame, frame.whole, 45, 5)
-    sitter.over(polygon(frame, outline), (0.02, 0.0, 0.0, 0.98), 1.3 * key * pores, 0.30 * rim)
+    pores = 1 + 0.03 * fractal(rng, frame, box, 45, 5)
+    sitter.over(box, polygon(frame, outline)[box], (0.02, 0.0, 0.0, 0.98), 1.3 * key * pores, 0.30 * rim)
     rosy = (1.0, 0.80, 0.74, 0.93, 1.0, 0.9)
-    sitter.tint(_spot(frame, -0.055, 0.405, 0.045, 0.040) + 0.7 * _spot(frame, 0.032, 0.388, 0.02, 0.018), rosy)
-    lips = np.minimum(_spot(frame, 0.006, 0.446, 0.022, 0.0165) * 1.5, 1)
-    sitter.tint(lips, (12.0, 1.0, 1.0, 0.62, 0.9, 0.7))
-    sitter.tint(0.75 * _spot(frame, -0.030, 0.322, 0.026, 0.016), (0.8, 0.75, 0.8, 0.70, 0.8, 0.8))
-    sitter.tint(0.35 * _spot(frame, -0.014, 0.405, 0.010, 0.016), (0.7,) * 6)
+    sitter.blush((-0.055, 0.405), 0.045, 0.040, 1.0, rosy)
+    sitter.blush((0.026, 0.386), 0.020, 0.018, 0.7, rosy)
+    sitter.blush((0.006, 0.446), 0.022, 0.0165, 1.5, (12.0, 1.0, 1.0, 0.62, 0.9, 0.7))
+    sitter.blush((-0.030, 0.322), 0.026, 0.016, 0.75, (0.8, 0.75, 0.8, 0.70, 0.8, 0.8))
+    sitter.blush((-0.014, 0.405), 0.010, 0.016, 0.35, (0.7,) * 6)
     dark = (0.10, 0.08, 0.07, 0.10, 0.15, 0.15)
-    _line(sitter, [(-0.075, 0.287), (-0.052, 0.276), (-0.030, 0.277), (-0.014, 0.286)], (0.0012, 0.0042), (0.3, 0.25, 0.2, 0.30, 0.4, 0.4))
-    _line(sitter, [(-0.056, 0.325), (-0.042, 0.334), (-0.028, 0.336), (-0.017, 0.331)], (0.0009, 0.0021), dark)
+    sitter.line([(-0.075, 0.287), (-0.052, 0.276), (-0.030, 0.277), (-0.014, 0.286)], (0.0012, 0.0042), (0.3, 0.25, 0.2, 0.30, 0.4, 0.4))
+    sitter.line([(-0.056, 0.325), (-0.042, 0.334), (-0.028, 0.336), (-0.017, 0.331)], (0.0009, 0.0021), dark)
     for i in range(9):
         x, y = -0.046 + 0.0036 * i, 0.3345 + 0.0009 * np.sin(i)
-        _line(sitter, [(x, y), (x + 0.004 + 0.0006 * i, y + 0.006), (x + 0.010 + 0.0009 * i, y + 0.008)], (0.0008, 0.0003), dark)
-    _line(sitter, [(0.011, 0.4450), (-0.003, 0.4458), (-0.017, 0.4490)], (0.0012, 0.0007), (0.6, 0.3, 0.3, 0.35, 0.4, 0.4))
-    _line(sitter, [(0.014, 0.404), (0.008, 0.401), (0.002, 0.404)], (0.0022, 0.0012), (0.4, 0.3, 0.3, 0.35, 0.4, 0.4))
+        sitter.line([(x, y), (x + 0.004 + 0.0006 * i, y + 0.006), (x + 0.010 + 0.0009 * i, y + 0.008)], (0.0008, 0.0003), dark)
+    sitter.line([(0.011, 0.4450), (-0.003, 0.4458), (-0.017, 0.4490)], (0.0012, 0.0007), (0.6, 0.3, 0.3, 0.35, 0.4, 0.4))
+    sitter.line([(0.014, 0.404), (0.008, 0.401), (0.002, 0.404)], (0.0022, 0.0012), (0.4, 0.3, 0.3, 0.35, 0.4, 0.4))
 
 
 def _clothes(sitter: Sitter, rng: np.random.Generator) -> None:
     frame = sitter.frame
     for points, colour, depth, cells in ((COAT, (0.035, 0.055, 0.075, 0.0), 4.0, 110.0), (SCARF, (0.42, 0.10, 0.035, 0.0), 5.0, 70.0)):
         outline = curve(points)
-        key, rim = relief(frame, outline, depth)
-        weave = 1 + 0.14 * fractal(rng, frame, frame.whole, cells, 4, gain=0.8)
-        folds = 1 + 0.2 * fractal(rng, frame, frame.whole, 9, 3, stretch=2.5)
-        sitter.over(polygon(frame, outline), colour, 1.2 * key * weave * folds, 0.9 * rim * weave)
+        box = frame.box(*outline.min(axis=0), *outline.max(axis=0))
+        key, rim = relief(frame, outline, depth, box)
+        weave = 1 + 0.14 * fractal(rng, frame, box, cells, 4, gain=0.8)
+        folds = 1 + 0.2 * fractal(rng, frame, box, 9, 3, stretch=2.5)
+        sitter.over(box, polygon(frame, outline)[box], colour, 1.2 * key * weave * folds, 0.9 * rim * weave)
 
 
 def _hair(sitter: Sitter, rng: np.random.Generator) -> None:
     """A dark mass, then strands that flow from the parting over the ear to the back, and some that fly loose."""
     outline = curve(HAIR)
-    key, rim = relief(sitter.frame, outline, 1.5)
-    sitter.over(polygon(sitter.frame, outline), (0.020, 0.011, 0.006, 0.0), 1.0 * key, 0.8 * rim)
+    box = sitter.frame.box(*outline.min(axis=0), *outline.max(axis=0))
+    key, rim = relief(sitter.frame, outline, 1.5, box)
+    sitter.over(box, polygon(sitter.frame, outline)[box], (0.020, 0.011, 0.006, 0.0), 1.0 * key, 0.8 * rim)
     brown, pale = np.array([0.030, 0.013, 0.006]), np.array([0.13, 0.066, 0.028])
     t = np.linspace(0, 1, 14)[:, None]
     for i in range(1150):
