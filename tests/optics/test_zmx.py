@@ -32,7 +32,7 @@ def reported(text, name):
 
 def marginal_height(lens):
     """Height at surface 0 of the real ray on axis through the stop's rim."""
-    at_primary = opening._index(lens)
+    at_primary = opening.index_at(lens)
     return float(plain.aimed(lens, np.zeros((2, 1)), np.array([0.0, 1.0]).reshape(2, 1, 1), at_primary, 0)[1, 0, 0])
 
 
@@ -65,7 +65,7 @@ def test_glass_of_a_published_lens_has_the_indices_of_its_report(shared, name):
     rows = re.findall(rf"^ +\d+\s.*?1\.00\s+{NUMBER}\s+{NUMBER}\s+{NUMBER}\s*$", table, re.M)
     printed = np.array(rows, float)[1:-1]  # without object and image
     lens = build(read_zmx(shared / "data" / "lens" / f"{name}.zmx"))
-    f, d, c = (opening._index(lens, nm)[1:] for nm in lens.info.wavelengths_nm)
+    f, d, c = (opening.index_at(lens, nm)[1:] for nm in lens.info.wavelengths_nm)
     np.testing.assert_allclose(d, printed[:, 1], rtol=0, atol=3e-8)
     np.testing.assert_allclose(f - c, printed[:, 0] - printed[:, 2], rtol=0, atol=6e-8)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apochromat.cli.errors import FAILED, INTERRUPTED, UsageError, complain
+from apochromat.cli.lab import require_lab
 from apochromat.cli.output import say, say_json
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _verb(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def told(*args: Any, **kwargs: Any) -> int:
-        _require_lab()
+        require_lab("apo lens")
         from apochromat.optics.errors import LensError
 
         try:
@@ -40,14 +41,6 @@ def _verb(function: Callable[..., int]) -> Callable[..., int]:
         return FAILED
 
     return app.command(function.__name__.strip("_"))(told)
-
-
-def _require_lab() -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in ("jax", "scipy", "matplotlib") if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"apo lens needs {', '.join(missing)}, not installed: pip install 'apochromat[lab]'")
 
 
 def _open(path: Path | None, overwrite: bool, endings: tuple[str, ...]) -> None:

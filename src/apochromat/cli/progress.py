@@ -36,3 +36,27 @@ class Progress:
             seconds = time.monotonic() - self.start
             ending = f", {failed} failed" if failed else ""
             print(f"{self.total - failed} of {self.total} developed in {seconds:.1f} s{ending}", file=sys.stderr, flush=True)
+
+
+class Steps:
+    """The step that is being done, redrawn on a terminal, and notes; `quiet` shows nothing."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.speaks = not quiet
+        self.draws = self.speaks and sys.stderr.isatty()
+
+    def tell(self, step: str, part: float) -> None:
+        """The step, and how much of it is done (0 to 1)."""
+        if self.draws:
+            print(f"\r\x1b[K{step} {100 * part:.0f} %", end="", file=sys.stderr, flush=True)
+
+    def note(self, sentence: str) -> None:
+        """A line that stays."""
+        self.clear()
+        if self.speaks:
+            print(sentence, file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the step's line away."""
+        if self.draws:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -30,6 +30,8 @@ LEVELS = ((14, 9, 32), (24, 14, 52))  # degree of the polynomials, rings and arm
 ENOUGH = 5e-3  # waves RMS that a fit may leave before the next level is taken
 FAINT = 1e-3  # weight in the fit of rays that an aperture clips
 EDGES = 4  # apertures, besides the stop, that may cut one beam
+RIDGE = 1e-9  # on the equations of the fit: a pupil far from the stop's disc leaves some polynomials open
+WILD = 0.3  # margin below which a clipped ray says nothing of the pupil: aspheres run away beyond their edge
 SMOOTH = 10  # degree of the polynomials of all but the path
 BEYOND = 1.02  # of the farthest node, to which polynomials are followed
 
@@ -141,7 +143,8 @@ def _fitted(
     lens: Lens, start: Any, turn: Any, point: Any, drift: Any, planes: Any, level: int, wavelength: Any, end: Traced, margins: Any
 ) -> Beam:
     """The beam of nodes (P,) at one wavelength."""
-    arrives, clear = (end.status == OK) | (end.status == CLIPPED), end.status == OK
+    clear, near = end.status == OK, margins[1:].min(0) > -WILD
+    arrives = clear | ((end.status == CLIPPED) & near)
     toward, landed = (jnp.stack(v, -1) @ turn.T for v in ((end.L, end.M), (end.x - point[0], end.y - point[1])))
     low, high = _range(toward, arrives)
     middle, half = (low + high) / 2, jnp.maximum((high - low) / 2, 1e-9)
@@ -178,7 +181,7 @@ def _least_squares(place: Any, values: Any, weight: Any, level: int) -> tuple[An
     x, y = (legendre(place[:, i], degree) for i in (0, 1))
     basis, turned = (x[:, rows] * y[:, columns]) @ jnp.asarray(_orthogonal(level)), jnp.asarray(_orthogonal(level))
     weighted = basis.T * (weight / (weight.sum() + 1e-30))
-    gram, right = weighted @ basis + 1e-13 * jnp.eye(len(rows)), weighted @ values
+    gram, right = weighted @ basis + RIDGE * jnp.eye(len(rows)), weighted @ values
     found = solve(gram, right, [len(rows)] + [smooth] * (values.shape[1] - 1))
     square = jnp.zeros((values.shape[1], degree + 1, degree + 1)).at[:, rows, columns].set((turned @ found).T)
     return square, values - basis @ found

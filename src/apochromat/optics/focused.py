@@ -17,6 +17,7 @@ from apochromat.optics.plain import aimed, march, matrix
 SMALL = 1e-3  # tangent of a field whose chief ray gives the image's scale
 FIELDS = 49  # from the axis to the widest
 RINGS, ARMS = 24, 48  # of the pupil's mesh
+LEAST_RISE, MOST_RISE = 0.2, 2.5  # of the real height over the ideal one, beyond which rays go astray
 WIDER = 1.02  # of the sensor's corner, mapped too
 
 
@@ -81,6 +82,19 @@ def working_f_number(lens: Lens) -> float:
     return float(1 / (index[-1] * abs(direction[1, 0, 0] - direction[1, 0, 1])))
 
 
+def scaled(lens: Lens, factor: float) -> Lens:
+    """The lens with all its lengths times a factor: the same angles on a smaller or larger sensor."""
+    lengths = ("thickness", "stop_radius", "semi_diameter", "inner_radius", "decenter")
+    leaves = {name: np.asarray(getattr(lens, name), float) * factor for name in lengths}
+    orders = 1 - 2 * (1 + np.arange(np.shape(lens.even)[1]))
+    return lens.replace(
+        curvature=np.asarray(lens.curvature, float) / factor,
+        even=np.asarray(lens.even, float) * float(factor) ** orders,
+        object_vergence=np.asarray(lens.object_vergence, float) / factor,
+        **leaves,
+    )
+
+
 def looking_at(lens: Lens, distance_m: float) -> Lens:
     """A focused lens with its object at another distance: what lies there is out of focus."""
     return lens.replace(object_vergence=np.array([vergence_of(distance_m)]))
@@ -122,7 +136,9 @@ def mapping(lens: Lens, height_mm: float) -> Mapping:
     for _ in range(8):
         slopes = np.linspace(0, widest, FIELDS)
         height, angle = _chief(lens, slopes)
-        seen = np.isfinite(height) & (np.diff(np.abs(height), prepend=-1.0) > 0)
+        rise = np.diff(np.abs(height), prepend=0.0) / (abs(scale) * slopes[1])
+        seen = np.isfinite(height) & (rise > LEAST_RISE) & (rise < MOST_RISE)
+        seen[0] = True
         last = FIELDS if seen.all() else max(int(np.argmin(seen)), 3)
         reached = float(abs(height[last - 1]))
         if abs(reached / (WIDER * height_mm) - 1) < 1e-3 or (last == FIELDS and reached < height_mm and _ == 7):

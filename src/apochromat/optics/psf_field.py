@@ -3,7 +3,8 @@
 A kernel is the point spread function without the pixel: it carries the mean over a cell of the scene to the mean over the same pixel, so
 that the whole chain has the transfer function of lens times pixel up to the sensor's Nyquist frequency, whatever the phase of the edge.
 It is taken at half the pitch, where a phone lens's aliases are faint, freed of its half pixel's aperture, and cut at Nyquist. The cut's
-negative ripples, which a night's lamps would show, are taken off.
+ripples, which a night's lamps would show, are kept down: among the kernels that are nowhere negative nor far above the light that falls
+there, the one is found whose transform is nearest (projected gradients).
 
 A centred lens is symmetric, so only the tiles of one quadrant are made; they are kept on disk.
 """
@@ -17,8 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy import fft
+from scipy.ndimage import maximum_filter
 
-from apochromat.optics.focused import Mapping, looking_at
+from apochromat.optics.errors import LensError
+from apochromat.optics.focused import WIDER, Mapping, looking_at
 from apochromat.optics.lens import Lens
 from apochromat.optics.precision import cache_folder
 from apochromat.optics.psf import psf
@@ -26,8 +30,12 @@ from apochromat.optics.psf import psf
 NODES_NM = np.array([400.0, 425.0, 450.0, 475.0, 505.0, 535.0, 565.0, 600.0, 640.0, 690.0])
 TILES = (6, 8)  # of one quadrant, rows and columns
 TOGETHER = 8  # fields worked on at once
+TALL = 1.5  # of the light that falls about a pixel, the most that a kernel may have there
+DEEP = 0.1  # and how far it may fall below zero, by the same measure
+STEPS = 20  # of projected gradients
+MOST_LOST = 0.01  # of a tile's light beyond its kernel, before a larger one is taken
 LARGEST = 127  # pixels, the largest kernel at full resolution
-VERSION = 1  # of what is kept on disk
+VERSION = 3  # of what is kept on disk
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class PsfField:
 
 
 def psf_field(lens: Lens, seen: Mapping, distance_m: float, frame_mm: tuple[float, float], pitch_um: float) -> PsfField:
-    """The PSF field of a focused lens for objects at a distance, over a frame (height, width) mm at a pixel pitch.
+    """The PSF field of a focused lens for objects at a distance, over an ideal image (height, width) mm at a pixel pitch.
 
     Raises LensError where no light reaches a tile that the mapping says is lit.
     """
@@ -72,32 +80,63 @@ def _made(lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: fl
     size, shrink = 31, 1
     while True:
         kernels, lost = kernels_of(lens, corners, pitch_um * shrink, size)
-        if lost.max() < 0.01 or shrink >= 8:
+        if np.nanmax(lost) < MOST_LOST or shrink >= 8:
             break
         size, shrink = (2 * size + 1, shrink) if size < LARGEST else (size, 2 * shrink)
     parts = [kernels_of(lens, fields[i : i + TOGETHER], pitch_um * shrink, size) for i in range(0, len(fields), TOGETHER)]
     kernels, lost = (np.concatenate(v) for v in zip(*parts, strict=True))
-    return PsfField(kernels.reshape(*TILES, *kernels.shape[1:]), lost.reshape(*TILES, -1), pitch_um, shrink)
+    kernels, lost = kernels.reshape(*TILES, *kernels.shape[1:]), lost.reshape(*TILES, -1)
+    for i, j in np.argwhere(~np.isfinite(kernels.sum((-1, -2, -3)))):  # no rays there, or too wild ones: as the next tile inwards
+        kernels[i, j], lost[i, j] = kernels[max(i - 1, 0), max(j - 1, 0)], lost[max(i - 1, 0), max(j - 1, 0)]
+    if not np.isfinite(kernels).all():
+        raise LensError(f"expected rays of {lens.info.name or 'the lens'} to form an image, found none that do")
+    return PsfField(kernels, lost, pitch_um, shrink)
 
 
 def _fields(seen: Mapping, frame_mm: tuple[float, float]) -> np.ndarray:
     """Field angles (tiles, 2), x and y in degrees, of the quadrant's tiles, none wider than the lens sees."""
     y, x = (((np.arange(n) + 0.5) / n * half / 2) for n, half in zip(TILES, frame_mm, strict=True))
     places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-    height = np.hypot(*places.T)
-    ideal = np.minimum(seen.ideal(height), seen.ideal_mm[-1])
-    return np.degrees(np.arctan(places * (ideal / height / seen.scale_mm)[:, None]))
+    inside = np.minimum(1, seen.ideal_mm[-1] / WIDER / np.hypot(*places.T))
+    return np.degrees(np.arctan(places * (inside / seen.scale_mm)[:, None]))
 
 
 def kernels_of(lens: Lens, fields_deg: np.ndarray, pitch_um: float, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Kernels (F, W, size, size) of fields (F, 2) by angle, each adding to 1, and the share (F, W) of light beyond them."""
     found = psf(lens, fields_deg, NODES_NM, pitch_um / 2, 2 * size + 2)
     values, energy = np.asarray(found.values, float), np.maximum(np.asarray(found.energy, float), 1e-12)
-    inside = values.sum((-1, -2)) / energy
-    cut = _to_pixels(size)
-    kernels = np.maximum(cut @ values @ cut.T, 0)
-    kernels /= np.maximum(kernels.sum((-1, -2), keepdims=True), 1e-30)
-    return kernels.astype(np.float32), np.clip(1 - inside, 0, 1)
+    values = values / energy[..., None, None]
+    kernels = _within_bounds(_to_pixels(size), values, size)
+    return kernels.astype(np.float32), np.clip(1 - values.sum((-1, -2)), 0, 1)
+
+
+def _within_bounds(cut: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    """Kernels (..., size, size) nearest to the cut of half pixels' light, within bounds by what falls about each pixel."""
+    wanted = cut @ values @ cut.T
+    most = TALL * maximum_filter(_pixels(values, size), (1,) * (values.ndim - 2) + (3, 3))
+    frequency = np.fft.fftfreq(size)
+    weight = _faded(frequency[:, None]) * _faded(frequency[: size // 2 + 1])
+    kernels, target = np.clip(wanted, -DEEP * most, most), fft.rfft2(wanted)
+    for _ in range(STEPS):
+        kernels += fft.irfft2(weight * (target - fft.rfft2(kernels)), (size, size))
+        kernels = np.clip(kernels, -DEEP * most, most)
+    return kernels / np.maximum(kernels.sum((-1, -2), keepdims=True), 1e-30)
+
+
+def _pixels(values: np.ndarray, size: int) -> np.ndarray:
+    """Light (..., size, size) of the pixels whose middles are those of every second half pixel: half of either neighbour's."""
+    for axis in (-1, -2):
+        values = np.moveaxis(values, axis, -1)
+        first = values.shape[-1] // 2 - 2 * (size // 2)
+        middle = values[..., first : first + 2 * size : 2]
+        before, after = values[..., first - 1 : first - 1 + 2 * size : 2], values[..., first + 1 : first + 1 + 2 * size : 2]
+        values = np.moveaxis(middle + (before + after) / 2, -1, axis)
+    return values
+
+
+def _faded(frequency: np.ndarray) -> np.ndarray:
+    """1 up to 0.4 cycles per pixel, falling to 0.2 at Nyquist, where a transform is not known better than its alias."""
+    return np.clip(1 - 8 * (np.abs(frequency) - 0.4), 0.2, 1)
 
 
 def _to_pixels(size: int) -> np.ndarray:
@@ -106,7 +145,8 @@ def _to_pixels(size: int) -> np.ndarray:
     frequency = np.arange(-(count // 4), count // 4 + 1) / (count / 2)  # cycles per pixel, Nyquist included
     share = np.where(np.abs(frequency) < 0.5 - 1e-9, 1.0, 0.5) / np.sinc(frequency / 2)
     places, centres = (np.arange(count) - count // 2) / 2, np.arange(size) - size // 2
-    return np.real(np.exp(2j * np.pi * np.outer(centres, frequency)) * share @ np.exp(-2j * np.pi * np.outer(frequency, places))) / (count / 2)
+    onto = np.exp(2j * np.pi * np.outer(centres, frequency)) * share
+    return np.real(onto @ np.exp(-2j * np.pi * np.outer(frequency, places))) / (count / 2)
 
 
 def _key(lens: Lens, frame_mm: tuple[float, float], pitch_um: float) -> str:

@@ -31,11 +31,23 @@ EXIF_TEXTS = {
     "lens_make": Tag.LensMake,
     "lens": Tag.LensModel,
 }
+OF_THE_SHOT = {  # what DNG keeps in the first directory, whichever holds the RAW picture
+    *TEXTS.values(), Tag.ImageDescription, Tag.Orientation, Tag.DNGVersion, Tag.DNGBackwardVersion, Tag.UniqueCameraModel,
+    Tag.CalibrationIlluminant1, Tag.CalibrationIlluminant2, Tag.ColorMatrix1, Tag.ColorMatrix2, Tag.ForwardMatrix1, Tag.ForwardMatrix2,
+    Tag.CameraCalibration1, Tag.CameraCalibration2, Tag.AnalogBalance, Tag.AsShotNeutral, Tag.AsShotWhiteXY, Tag.BaselineExposure,
+}  # fmt: skip
 EXIF_NUMBERS = {"exposure_s": Tag.ExposureTime, "f_number": Tag.FNumber, "focal_mm": Tag.FocalLength}
 
 
 def write_dng(
-    frame: RawFrame, path: str | Path, *, compression: Compression = "ljpeg", tile: int = 0, bits: int = 0, overwrite: bool = False
+    frame: RawFrame,
+    path: str | Path,
+    *,
+    compression: Compression = "ljpeg",
+    tile: int = 0,
+    bits: int = 0,
+    thumbnail: np.ndarray | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write a frame as DNG and give the path back; the file appears whole or not at all.
 
@@ -43,14 +55,36 @@ def write_dng(
         Floating-point frames are written as 32-bit floats, "none" or "deflate": DNG knows no other way.
     tile: side of square tiles in pixels (a multiple of 16); 0 writes one strip.
     bits: bits per integer sample, 8 to 16; 0 means 16 (8 for "jpeg").
+    thumbnail: (h, w, 3) uint8 sRGB, put first in the file, the RAW picture in a directory below it.
     Raises RawError where the frame and the wish do not fit, the file exists, or it cannot be written.
     """
     path = Path(path)
     with naming(path):
         if path.exists() and not overwrite:
             raise RawError("expected a new file name, found an existing file")
-        write_blocks(path, tiff_bytes(dng_directory(frame, compression, tile, bits)))
+        directory = dng_directory(frame, compression, tile, bits)
+        write_blocks(path, tiff_bytes(directory if thumbnail is None else _below_thumbnail(directory, thumbnail)))
     return path
+
+
+def _below_thumbnail(raw: Directory, thumbnail: np.ndarray) -> Directory:
+    """A main directory with a small picture, what belongs to the camera and the shot, and the RAW picture's directory below it."""
+    if thumbnail.ndim != 3 or thumbnail.shape[2] != 3 or thumbnail.dtype != np.uint8:
+        raise RawError(f"expected a thumbnail (h, w, 3) of uint8, found {thumbnail.shape} of {thumbnail.dtype}")
+    height, width = thumbnail.shape[:2]
+    main = Directory(children={Tag.SubIFDs: [raw]}, segments=[np.ascontiguousarray(thumbnail).tobytes()])
+    for pointer in (Tag.ExifIFD, Tag.GPSInfo):
+        if pointer in raw.children:
+            main.children[pointer] = raw.children.pop(pointer)
+    for number in [number for number in raw.fields if number in OF_THE_SHOT]:
+        main.fields[number] = raw.fields.pop(number)
+    for tag, value in ((Tag.NewSubfileType, 1), (Tag.ImageWidth, width), (Tag.ImageLength, height), (Tag.RowsPerStrip, height)):
+        main.put(tag, LONG, value)
+    for tag, values in ((Tag.BitsPerSample, [8, 8, 8]), (Tag.Compression, UNCOMPRESSED), (Tag.PhotometricInterpretation, 2)):
+        main.put(tag, SHORT, values)
+    main.put(Tag.SamplesPerPixel, SHORT, 3)
+    main.put(Tag.PlanarConfiguration, SHORT, 1)
+    return main
 
 
 def dng_directory(frame: RawFrame, compression: Compression, tile: int = 0, bits: int = 0) -> Directory:

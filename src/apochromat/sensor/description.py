@@ -6,18 +6,16 @@ A document describes one mode of one sensor, the one that makes the 2 x 2 mosaic
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from apochromat.camera.document import parse, read
+from apochromat.camera.quantity import Curve, Document, Quantity, is_whole, number
 from apochromat.sensor.errors import SensorError
-from apochromat.sensor.quantity import Curve, Document, Quantity, is_whole, limits_of, number, span
-
-_LARGEST_FILE = 1_000_000
 
 
 class Pixels(Document):
@@ -159,63 +157,13 @@ def sensor(name: str) -> Sensor:
     """A built-in sensor by its name; SensorError names those there are."""
     if name not in sensor_names():
         raise SensorError(f"expected a sensor ({', '.join(sensor_names())}), found {name!r}")
-    return _parse(_library().joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml")
+    return parse(Sensor, _library().joinpath(f"{name}.toml").read_text("utf-8"), f"{name}.toml", SensorError)
 
 
 def read_sensor(path: str | Path) -> Sensor:
     """A sensor from a TOML file; SensorError in one sentence: which number, what range, what was found, in which file."""
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise SensorError(f"expected a sensor file that can be read, found {error.strerror or error} ({path})") from None
-    if len(data) > _LARGEST_FILE:
-        raise SensorError(f"expected a sensor file of at most {_LARGEST_FILE} bytes, found more ({path})")
-    try:
-        return _parse(data.decode("utf-8"), str(path))
-    except UnicodeDecodeError:
-        raise SensorError(f"expected a sensor file in UTF-8, found other bytes ({path})") from None
+    return read(Sensor, path, SensorError)
 
 
 def _library() -> Any:
     return resources.files("apochromat.sensor") / "library"
-
-
-def _parse(text: str, path: str) -> Sensor:
-    try:
-        return Sensor.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise SensorError(f"expected a sensor in TOML, found {error} ({path})") from None
-    except ValidationError as error:
-        raise SensorError(f"{_sentence(error)} ({path})") from None
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first complaint: which entry, its legal range where it is a number, what was found."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    limits = _limits_at(first["loc"])
-    legal = f" in {span(*limits)}" if limits else ""
-    if first["type"] == "missing":
-        return f"expected `{where}`{legal}, found none"
-    if first["type"] == "extra_forbidden":
-        return f"expected only known entries, found `{where}`"
-    if first["msg"].startswith("Input should be"):
-        return f"expected `{where}` to be{first['msg'].removeprefix('Input should be')}{legal}, found {str(first['input'])[:40]!r}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{message} at `{where or 'the sensor'}`{f' (legal: {span(*limits)})' if limits else ''}"
-
-
-def _limits_at(loc: tuple[int | str, ...]) -> tuple[float, float, str] | None:
-    """Legal range of the number at a place in the document, or of the number that the place is inside."""
-    model: type[BaseModel] = Sensor
-    for part in (p for p in loc if isinstance(p, str)):
-        limits = limits_of(model, part)
-        if limits is not None:
-            return limits
-        field = model.model_fields.get(part)
-        inner = Readout if part == "readouts" else field.annotation if field is not None else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return None
-        model = inner
-    return None

@@ -15,7 +15,7 @@ Limits = tuple[float, float, str]
 
 
 class Document(BaseModel):
-    """A part of a sensor document; a number outside the limits that its declaration states is refused."""
+    """A part of a document; a number outside the limits that its declaration states is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,0 +1,355 @@
+"""`apo shoot`: a scene through a described camera, into DNGs."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from apochromat.cli.errors import FAILED, UsageError, complain
+from apochromat.cli.lab import require_lab
+from apochromat.cli.output import say, say_json
+from apochromat.cli.progress import Steps
+
+if TYPE_CHECKING:
+    from apochromat.camera.exposure import Exposure
+    from apochromat.light.scene import Scene
+    from apochromat.shoot import Rig
+
+FAR = math.inf
+MOSTLY = 0.5  # share of clipped pixels that is said
+IMAGE_LUX = 500.0  # on a picture whose light nobody states
+MOST_FRAMES = 300
+
+
+def shoot(
+    scene: Annotated[str, typer.Argument(metavar="SCENE", help="A scene (see apo scenes), or a picture file.", show_default=False)],
+    camera: Annotated[str, typer.Option(help="A camera (see apo cameras), or a .toml file.")] = "flagship-2025",
+    lens: Annotated[str, typer.Option(help="A module, a lens for one (tele-achromat), or a file.", show_default="its first")] = "",
+    output: Annotated[str, typer.Option("--output", "-o", help="A .dng, or a folder with the truth.", show_default="SCENE/")] = "",
+    frames: Annotated[str, typer.Option(help="Frames of the burst, or auto.")] = "1",
+    lux: Annotated[float | None, typer.Option(help="Light on the scene's reference plane, lx.", show_default="the scene's")] = None,
+    light: Annotated[str, typer.Option(help="Kind of that light: A, D65, F11, LED-B3, P2700 ...", show_default="the scene's")] = "",
+    ev: Annotated[str, typer.Option(help="auto, or a correction of it in EV.")] = "auto",
+    exposure: Annotated[str, typer.Option(help="Seconds, such as 1/15.", show_default="auto")] = "",
+    iso: Annotated[float | None, typer.Option(help="Exposure index.", show_default="auto")] = None,
+    aperture: Annotated[float | None, typer.Option(help="f-number.", show_default="open")] = None,
+    bracket: Annotated[str, typer.Option(metavar="EV,EV,...", help="Exposures of the frames, by steps in EV: -3,0,2.")] = "",
+    focus: Annotated[str, typer.Option(help="Distance in m, far, or auto.")] = "auto",
+    tripod: Annotated[bool, typer.Option("--tripod", help="No hand tremor.")] = False,
+    crop: Annotated[str, typer.Option(metavar="WxH", help="Read only the middle of the sensor.")] = "",
+    oversample: Annotated[int, typer.Option(min=1, max=3, help="Cells of the scene per pixel: 2 for charts.")] = 1,
+    opcodes: Annotated[bool, typer.Option("--opcodes", help="State shading and distortion: GainMap, WarpRectilinear.")] = False,
+    truth: Annotated[bool | None, typer.Option("--truth/--no-truth", help="Write the truth too.", show_default="with a folder")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of scene, noise and tremor.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress or notes on stderr.")] = False,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line and frame on stdout, instead of paths.")] = False,
+) -> int:
+    """Photograph a scene with a described camera: DNGs that any RAW developer opens, and the truth behind them."""
+    require_lab("apo shoot")
+    steps_ev = tuple(_number("--bracket", part, -12, 12) for part in bracket.split(",")) if bracket else ()
+    if steps_ev and frames not in ("1", str(len(steps_ev))):
+        raise UsageError(f"--bracket {bracket} names {len(steps_ev)} frames, --frames {frames}")
+    count = None if frames == "auto" else round(_number("--frames", frames, 1, MOST_FRAMES))
+    light_of = Light(lux, light, None if exposure == "" else _seconds(exposure), iso, 0.0 if ev == "auto" else _number("--ev", ev, -10, 10))
+    taking = Taking(scene, camera, lens, _distance(focus), aperture, _size(crop), oversample, light_of, count, steps_ev, tripod, seed)
+    place = output or f"{Path(scene).stem}{os.sep}"
+    steps = Steps(quiet)
+    try:
+        files = Files(Path(place), place.endswith(os.sep) or os.path.isdir(place), truth, opcodes, overwrite, json_lines)
+        return _taken(taking, files, steps)
+    except _troubles() as error:
+        steps.clear()
+        complain(str(error))
+        return FAILED
+    finally:
+        steps.clear()
+
+
+@dataclass(frozen=True)
+class Light:
+    """Light on the scene, and how it is exposed; None: as the scene or the camera has it."""
+
+    lux: float | None
+    kind: str
+    exposure_s: float | None
+    iso: float | None
+    ev: float
+
+
+@dataclass(frozen=True)
+class Taking:
+    """What the photographer asks for."""
+
+    scene: str
+    camera: str
+    lens: str
+    focus_m: float | None  # None: found from the scene
+    f_number: float | None
+    crop: tuple[int, int] | None
+    oversample: int
+    light: Light
+    frames: int | None  # None: as the light asks for
+    steps_ev: tuple[float, ...]
+    tripod: bool
+    seed: int
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where everything goes."""
+
+    place: Path
+    is_folder: bool
+    truth: bool | None
+    opcodes: bool
+    overwrite: bool
+    json_lines: bool
+
+    def names(self, scene: str, count: int) -> list[Path]:
+        """The DNGs of a shot; raises UsageError where several would have one name."""
+        if self.is_folder:
+            return [self.place / f"{scene}-{k + 1:0{max(2, len(str(count)))}d}.dng" for k in range(count)]
+        if count > 1:
+            raise UsageError(f"-o {self.place} names one file for {count} frames; a folder ends in {os.sep}")
+        if self.place.suffix.lower() != ".dng":
+            raise UsageError(f"-o {self.place}: expected a name ending in .dng, or a folder ending in {os.sep}")
+        return [self.place]
+
+
+def _taken(taking: Taking, files: Files, steps: Steps) -> int:
+    """Scene, rig, exposure, frames, files."""
+    from apochromat import shoot as twin
+    from apochromat.camera.description import camera
+
+    steps.tell("camera", 0.0)
+    described = camera(taking.camera)
+    rig = _rig(taking, described, FAR if taking.focus_m is None else taking.focus_m)
+    steps.tell("scene", 0.0)
+    scene = _scene(taking, rig)
+    if taking.focus_m is None and (distance := twin.autofocus_m(scene)) != FAR:
+        rig = _rig(taking, described, distance)
+        scene = scene if scene.shape == rig.ideal_shape else _scene(taking, rig)
+    exposures = _exposures(taking, rig, scene)
+    names = files.names(scene.name, len(exposures))
+    truth = files.is_folder if files.truth is None else files.truth
+    _ready(files, names)
+    _note(rig, scene, exposures, steps)
+    ideal = twin.ideal_image(scene, rig, truth=truth, threads=_threads(), told=steps.tell)
+    return _written(ideal, rig, scene, exposures, names, taking, files, truth, steps)
+
+
+def _rig(taking: Taking, described: Any, focus_m: float) -> Rig:
+    from apochromat.shoot import rigged
+
+    return rigged(described, taking.lens, focus_m=focus_m, f_number=taking.f_number, crop=taking.crop, oversample=taking.oversample)
+
+
+def _scene(taking: Taking, rig: Rig) -> Scene:
+    from apochromat.scene import image_scene, make_scene, scene_names
+
+    light = taking.light
+    if taking.scene in scene_names() or not Path(taking.scene).suffix:
+        return make_scene(taking.scene, *rig.ideal_shape, seed=taking.seed, lux=light.lux, light=light.kind or None)
+    return image_scene(taking.scene, *rig.ideal_shape, lux=IMAGE_LUX if light.lux is None else light.lux, light=light.kind or "D65")
+
+
+def _exposures(taking: Taking, rig: Rig, scene: Scene) -> list[Exposure]:
+    """Of every frame: what the camera would choose, with what the photographer has fixed."""
+    from apochromat.camera.exposure import automatic, fixed
+    from apochromat.shoot import bracketed
+
+    converter, light = rig.sensor.converter, taking.light
+    limits = converter.base_iso.value, converter.most_iso.value, 4.0 if taking.tripod else rig.module.motion_limit_s.value
+    found = automatic(scene.illuminance_lx, rig.seen.f_number, rig.module.transmission.value, *limits, ev=light.ev)
+    found = fixed(found, light.exposure_s, light.iso, *limits[:2])
+    if taking.steps_ev:
+        return bracketed(found, taking.steps_ev)
+    return [found] * (taking.frames or found.frames)
+
+
+def _ready(files: Files, names: list[Path]) -> None:
+    """Refuse, before the work, what cannot be written."""
+    from apochromat.picture.files import refuse_existing
+
+    if files.is_folder:
+        files.place.mkdir(parents=True, exist_ok=True)
+    elif not files.place.parent.is_dir():
+        raise UsageError(f"-o {files.place}: expected a folder that exists, found none")
+    for name in names:
+        refuse_existing(name, files.overwrite)
+
+
+def _note(rig: Rig, scene: Scene, exposures: list[Exposure], steps: Steps) -> None:
+    """What a photographer would want to know before the picture."""
+    first = exposures[0]
+    seconds = f"1/{1 / first.exposure_s:.0f} s" if first.exposure_s < 0.5 else f"{first.exposure_s:.2g} s"
+    steps.note(
+        f"{scene.name} at {scene.illuminance_lx:.3g} lx ({scene.reference}), {rig.camera.name} {rig.module.name}: "
+        f"{len(exposures)} x {seconds}, f/{rig.seen.f_number:.2f}, ISO {first.iso:.0f}"
+    )
+    if rig.covers < 0.995:
+        steps.note(f"{rig.module.lens} does not cover the sensor: beyond {100 * rig.covers:.0f} % of the way to the corner it is dark")
+
+
+def _written(
+    ideal: Any,
+    rig: Rig,
+    scene: Scene,
+    exposures: list[Exposure],
+    names: list[Path],
+    taking: Taking,
+    files: Files,
+    truth: bool,
+    steps: Steps,
+) -> int:
+    """Frames as they come."""
+    from apochromat import shot_files
+    from apochromat.shoot import shoot as frames_of
+
+    folder = names[0].parent / "truth"
+    if truth:
+        folder.mkdir(exist_ok=True)
+    shots = []
+    for k, shot in enumerate(frames_of(ideal, rig, exposures, seed=taking.seed, still=taking.tripod, threads=_threads())):
+        steps.tell("frames", k / len(names))
+        shot_files.write_shot(shot, rig, scene, names[k], opcodes=files.opcodes, overwrite=files.overwrite)
+        if truth:
+            shot_files.write_frame_truth(shot, rig, folder, names[k].stem, files.overwrite)
+        if shot.clipped > MOSTLY:
+            steps.note(f"{names[k].name}: {100 * shot.clipped:.0f} % of the pixels are clipped; a lower --ev or --lux keeps them")
+        shots.append((names[k].name, replace(shot, mean=shot.mean[:0])))
+        steps.clear()
+        _tell(names[k], shot, rig, files.json_lines)
+    if truth:
+        shot_files.write_truth(ideal, rig, scene, shots, folder, files.overwrite)
+    return 0
+
+
+def _tell(path: Path, shot: Any, rig: Rig, json_lines: bool) -> None:
+    """One frame on stdout."""
+    if not json_lines:
+        say(str(path))
+        return
+    exposure = {"exposure_s": shot.exposure.exposure_s, "iso": shot.exposure.iso, "f_number": rig.seen.f_number, "ev": shot.exposure.ev}
+    say_json({"file": str(path), **exposure, "start_s": shot.start_s, "clipped": shot.clipped, **shot.movement})
+
+
+def _threads() -> int:
+    return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16))
+
+
+def _number(option: str, text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise UsageError(f"{option} {text}: expected a number from {low:g} to {high:g}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    """An exposure as photographers write it: 1/15, 0.5, 2."""
+    over, _, under = text.removesuffix("s").strip().partition("/")
+    try:
+        value = float(over) / float(under or 1)
+    except (ValueError, ZeroDivisionError):
+        value = math.nan
+    if not 1e-6 <= value <= 3600:
+        raise UsageError(f"--exposure {text}: expected seconds such as 1/15 or 0.5")
+    return value
+
+
+def _distance(text: str) -> float | None:
+    if text in ("auto", "far"):
+        return None if text == "auto" else math.inf
+    return _number("--focus", text.removesuffix("m"), 0.02, 1e6)
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    """Rows and columns of WxH."""
+    if not text:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise UsageError(f"--crop {text}: expected WIDTHxHEIGHT in pixels, such as 1024x768")
+    return int(height), int(width)
+
+
+def _troubles() -> tuple[type[Exception], ...]:
+    """What may be wrong with what the user gave."""
+    from apochromat.picture.errors import PictureError
+    from apochromat.raw.errors import RawError
+
+    return PictureError, RawError, ValueError, OSError
+
+
+def scenes(json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> int:
+    """List the built-in scenes."""
+    require_lab("apo scenes")
+    from apochromat.scene import scene_kind, scene_names
+
+    for name in scene_names():
+        kind = scene_kind(name)
+        if json_lines:
+            say_json({"name": name, "help": kind.help, "lux": kind.lux, "light": kind.light, "reference": kind.reference})
+        else:
+            say(f"{name:16} {kind.help} ({kind.lux:g} lx {kind.light} on {kind.reference})")
+    return 0
+
+
+def cameras(json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False) -> int:
+    """List the built-in cameras."""
+    from apochromat.camera.description import camera, camera_names
+
+    for name in camera_names():
+        found = camera(name)
+        modules = ", ".join(f"{m.name} ({m.lens})" for m in found.modules)
+        if json_lines:
+            say_json({"name": name, "title": found.title, "modules": [m.name for m in found.modules]})
+        else:
+            say(f"{name:16} {found.title}: {modules}")
+    return 0
+
+
+def camera(
+    name: Annotated[str, typer.Argument(metavar="CAMERA", help="A camera, or a .toml file.", show_default=False)],
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> int:
+    """Show a camera: every number with its source, its lenses and sensors."""
+    from apochromat.camera.description import camera as described
+    from apochromat.sensor import read_sensor, sensor, sensor_names
+
+    try:
+        found = described(name)
+        sensors = {m.sensor: sensor(m.sensor) if m.sensor in sensor_names() else read_sensor(m.sensor) for m in found.modules}
+    except ValueError as error:
+        complain(str(error))
+        return FAILED
+    facts = {**found.model_dump(), "sensors": {key: value.model_dump() for key, value in sensors.items()}}
+    if json_lines:
+        say_json(facts)
+    else:
+        for line in _lines(facts, ""):
+            say(line)
+    return 0
+
+
+def _lines(value: Any, indent: str) -> Iterator[str]:
+    """A document for reading: a quantity on a line with how it is known."""
+    for key, part in value.items() if isinstance(value, dict) else ((v.get("name", k), v) for k, v in enumerate(value)):
+        if isinstance(part, dict) and "kind" in part:
+            number = f"{part['value']:g}" if "value" in part else "a curve"
+            yield f"{indent}{key}: {number} ({part['kind']}: {part['source']})"
+        elif isinstance(part, dict) or (isinstance(part, list | tuple) and part and isinstance(part[0], dict)):
+            yield f"{indent}{key}"
+            yield from _lines(part, indent + "  ")
+        elif part is not None:
+            yield f"{indent}{key}: {part}"
