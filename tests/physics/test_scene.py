@@ -325,6 +325,14 @@ def test_another_size_shows_the_same_picture(scenes):
         assert np.corrcoef(np.log(mean + 0.01 * scale).ravel(), np.log(ours + 0.01 * scale).ravel())[0, 1] > 0.95, name
 
 
+@pytest.mark.parametrize("shape", [(16, 16), (97, 61), (40, 210)])
+def test_any_size_and_aspect_can_be_made(shape):
+    for name in scene_names():
+        for layer in make_scene(name, *shape, seed=7).layers:
+            assert layer.coefficients.shape[1:] == shape, name
+            assert np.isfinite(layer.coefficients).all(), name
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
