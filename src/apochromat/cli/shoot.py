@@ -25,6 +25,7 @@ FAR = math.inf
 MOSTLY = 0.5  # share of clipped pixels that is said
 IMAGE_LUX = 500.0  # on a picture whose light nobody states
 MOST_FRAMES = 300
+FINDER = (96, 128)  # cells of the small scene on which it focuses
 
 
 def shoot(
@@ -130,12 +131,10 @@ def _taken(taking: Taking, files: Files, steps: Steps) -> int:
 
     steps.tell("camera", 0.0)
     described = camera(taking.camera)
-    rig = _rig(taking, described, FAR if taking.focus_m is None else taking.focus_m)
+    focus_m = twin.autofocus_m(_scene(taking, FINDER)) if taking.focus_m is None else taking.focus_m
+    rig = _rig(taking, described, focus_m)
     steps.tell("scene", 0.0)
-    scene = _scene(taking, rig)
-    if taking.focus_m is None and (distance := twin.autofocus_m(scene)) != FAR:
-        rig = _rig(taking, described, distance)
-        scene = scene if scene.shape == rig.ideal_shape else _scene(taking, rig)
+    scene = _scene(taking, rig.ideal_shape)
     exposures = _exposures(taking, rig, scene)
     names = files.names(scene.name, len(exposures))
     truth = files.is_folder if files.truth is None else files.truth
@@ -151,13 +150,14 @@ def _rig(taking: Taking, described: Any, focus_m: float) -> Rig:
     return rigged(described, taking.lens, focus_m=focus_m, f_number=taking.f_number, crop=taking.crop, oversample=taking.oversample)
 
 
-def _scene(taking: Taking, rig: Rig) -> Scene:
+def _scene(taking: Taking, shape: tuple[int, int]) -> Scene:
+    """The scene at a size, with the light that the photographer wants."""
     from apochromat.scene import image_scene, make_scene, scene_names
 
     light = taking.light
     if taking.scene in scene_names() or not Path(taking.scene).suffix:
-        return make_scene(taking.scene, *rig.ideal_shape, seed=taking.seed, lux=light.lux, light=light.kind or None)
-    return image_scene(taking.scene, *rig.ideal_shape, lux=IMAGE_LUX if light.lux is None else light.lux, light=light.kind or "D65")
+        return make_scene(taking.scene, *shape, seed=taking.seed, lux=light.lux, light=light.kind or None)
+    return image_scene(taking.scene, *shape, lux=IMAGE_LUX if light.lux is None else light.lux, light=light.kind or "D65")
 
 
 def _exposures(taking: Taking, rig: Rig, scene: Scene) -> list[Exposure]:

@@ -39,7 +39,7 @@ def imaged(
 ) -> np.ndarray:
     """Signals (C, H, W) float32 of layers from far to near through their PSF fields, by channel weights (K, C, W).
 
-    What a nearer layer covers, by its own blurred edge, is hidden. Light beyond the kernels is not in it (`PsfField.lost`).
+    What a nearer layer covers, by its own blurred edge, is hidden.
     """
     whole = None
     for number, (layer, field) in enumerate(zip(layers, fields, strict=True)):
@@ -92,7 +92,7 @@ def blurred(planes: np.ndarray, field: PsfField, weights: np.ndarray, threads: i
     def quadruple(place: tuple[int, int]) -> list[tuple[int, int, np.ndarray]]:
         """The four mirrored tiles of one place of the quadrant."""
         i, j = place
-        mixed = np.einsum("kcw,wyx->kcyx", weights, field.kernels[i, j] * (1 - field.lost[i, j])[:, None, None], optimize=True)
+        mixed = np.einsum("kcw,wyx->kcyx", weights, field.kernels[i, j], optimize=True)
         spread = fft.rfft2(mixed.astype(np.float32), shape)
         return [
             _spread(planes, rows[r], columns[c], spread, shape, size, (r < TILES[0], c < TILES[1]))
@@ -121,6 +121,8 @@ def _spread(
     """Where (in the padded frame) and what light (C, h, w) one tile's kernels make of it; mirrored tiles are turned over and back."""
     (top, down), (left, across) = row, column
     part = planes[:, top : top + len(down), left : left + len(across)] * (down[:, None] * across)
+    if not part.any():  # most of a moving layer is empty
+        return top, left, np.zeros((spread.shape[1], 0, 0), np.float32)
     axes = tuple(axis for axis, flip in zip((1, 2), flips, strict=True) if flip)
     signal = fft.rfft2(np.flip(part, axes), shape)
     mixed = (signal[:, None] * spread).sum(0) if len(spread) > 1 else signal * spread[0]
@@ -149,7 +151,7 @@ def _coarsely(planes: np.ndarray, field: PsfField, weights: np.ndarray, threads:
     n, (height, width) = field.shrink, planes.shape[1:]
     filled = np.pad(planes, ((0, 0), (0, -height % n), (0, -width % n)), mode="edge")
     small = filled.reshape(len(planes), filled.shape[1] // n, n, filled.shape[2] // n, n).mean((2, 4))
-    alone = PsfField(field.kernels, field.lost, field.pitch_um * n)
+    alone = PsfField(field.kernels, field.pitch_um * n)
     light = blurred(small, alone, weights, threads, told)
     return np.stack([_enlarged(plane, n)[:height, :width] for plane in light])
 

@@ -35,20 +35,18 @@ DEEP = 0.1  # and how far it may fall below zero, by the same measure
 STEPS = 20  # of projected gradients
 MOST_LOST = 0.01  # of a tile's light beyond its kernel, before a larger one is taken
 LARGEST = 127  # pixels, the largest kernel at full resolution
-VERSION = 3  # of what is kept on disk
+VERSION = 4  # of what is kept on disk
 
 
 @dataclass(frozen=True)
 class PsfField:
     """Kernels (rows, columns, W, n, n) float32 of the tiles of the quadrant right of and below the centre, each adding to 1; n odd.
 
-    The tile of row i and column j has its middle at ((j + 1/2) / columns, (i + 1/2) / rows) of half the frame. `lost` (rows, columns, W):
-    share of the light that falls beyond the kernel, which belongs to the veil. `shrink`: pixels of the sensor that one of the kernel's
+    The tile of row i and column j has its middle at ((j + 1/2) / columns, (i + 1/2) / rows) of half the frame. `shrink`: pixels of the sensor that one of the kernel's
     stands for, 2 or more where a disc of confusion is too large for the kernel.
     """
 
     kernels: np.ndarray
-    lost: np.ndarray
     pitch_um: float
     shrink: int = 1
 
@@ -63,7 +61,7 @@ def psf_field(lens: Lens, seen: Mapping, distance_m: float, frame_mm: tuple[floa
     if file and file.exists():
         try:
             with np.load(file) as kept:
-                return PsfField(kept["kernels"], kept["lost"], pitch_um, int(kept["shrink"]))
+                return PsfField(_whole(kept["kernels"].astype(np.float32)), pitch_um, int(kept["shrink"]))
         except (OSError, ValueError, KeyError, EOFError):  # cut short: made anew
             pass
     found = _made(lens, seen, frame_mm, pitch_um)
@@ -84,13 +82,12 @@ def _made(lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: fl
             break
         size, shrink = (2 * size + 1, shrink) if size < LARGEST else (size, 2 * shrink)
     parts = [kernels_of(lens, fields[i : i + TOGETHER], pitch_um * shrink, size) for i in range(0, len(fields), TOGETHER)]
-    kernels, lost = (np.concatenate(v) for v in zip(*parts, strict=True))
-    kernels, lost = kernels.reshape(*TILES, *kernels.shape[1:]), lost.reshape(*TILES, -1)
+    kernels = np.concatenate([kernels for kernels, _ in parts]).reshape(*TILES, len(NODES_NM), size, size)
     for i, j in np.argwhere(~np.isfinite(kernels.sum((-1, -2, -3)))):  # no rays there, or too wild ones: as the next tile inwards
-        kernels[i, j], lost[i, j] = kernels[max(i - 1, 0), max(j - 1, 0)], lost[max(i - 1, 0), max(j - 1, 0)]
+        kernels[i, j] = kernels[max(i - 1, 0), max(j - 1, 0)]
     if not np.isfinite(kernels).all():
         raise LensError(f"expected rays of {lens.info.name or 'the lens'} to form an image, found none that do")
-    return PsfField(kernels, lost, pitch_um, shrink)
+    return PsfField(kernels, pitch_um, shrink)
 
 
 def _fields(seen: Mapping, frame_mm: tuple[float, float]) -> np.ndarray:
@@ -120,6 +117,11 @@ def _within_bounds(cut: np.ndarray, values: np.ndarray, size: int) -> np.ndarray
     for _ in range(STEPS):
         kernels += fft.irfft2(weight * (target - fft.rfft2(kernels)), (size, size))
         kernels = np.clip(kernels, -DEEP * most, most)
+    return _whole(kernels)
+
+
+def _whole(kernels: np.ndarray) -> np.ndarray:
+    """Kernels that add to 1: the little light that falls beyond them is spread as the rest."""
     return kernels / np.maximum(kernels.sum((-1, -2), keepdims=True), 1e-30)
 
 
@@ -160,7 +162,7 @@ def _keep(found: PsfField, file: Path) -> None:
     """Write by a temporary name; a folder that cannot be written is none of the picture's business."""
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-            np.savez(part, kernels=found.kernels.astype(np.float16), lost=found.lost, shrink=found.shrink)
+            np.savez(part, kernels=found.kernels.astype(np.float16), shrink=found.shrink)
         os.replace(part.name, file)
     except OSError:
         Path(part.name).unlink(missing_ok=True)
