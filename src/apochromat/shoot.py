@@ -38,6 +38,7 @@ PHOTON_NM = 1.98644586e-16  # J nm: Planck's constant times the velocity of ligh
 SATURATION_LX_S = 78.0  # on the sensor, of white at exposure index 1: saturation-based speed, ISO 12232:2019
 EDGE = 24  # cells beyond the sensor's view that blur or tremor may bring in
 PAUSE_S = 0.004  # between the last row's read-out and the next frame
+SUBJECT = 0.02  # share of the picture that a layer covers at least to be focused on
 SUBJECT_M_S = 1.3  # at which a moving layer crosses the view: a walk
 Told = Callable[[str, float], None]
 
@@ -281,9 +282,9 @@ def brightest(scene: Scene) -> float:
 
 
 def autofocus_m(scene: Scene) -> float:
-    """Distance of the nearest still layer that covers a tenth of the picture or more; far if there is none."""
+    """Distance of the nearest still layer that covers a part of the picture worth looking at; far if there is none."""
     for layer in sorted(scene.layers, key=lambda layer: layer.distance_m):
-        if not layer.moves and (layer.cover is None or float(layer.cover.mean()) >= 0.1):
+        if not layer.moves and (layer.cover is None or float(layer.cover.mean()) >= SUBJECT):
             return layer.distance_m
     return np.inf
 

@@ -22,28 +22,27 @@ from scipy import fft
 from scipy.ndimage import maximum_filter
 
 from apochromat.optics.errors import LensError
+from apochromat.optics.exit_pupil import beams
 from apochromat.optics.focused import WIDER, Mapping, looking_at
 from apochromat.optics.lens import Lens
 from apochromat.optics.precision import cache_folder
-from apochromat.optics.psf import psf
+from apochromat.optics.psf import UPRIGHT, psf
 
 NODES_NM = np.array([400.0, 425.0, 450.0, 475.0, 505.0, 535.0, 565.0, 600.0, 640.0, 690.0])
-TILES = (6, 8)  # of one quadrant, rows and columns
-TOGETHER = 8  # fields worked on at once
+TILES = (5, 6)  # of one quadrant, rows and columns
 TALL = 1.5  # of the light that falls about a pixel, the most that a kernel may have there
 DEEP = 0.1  # and how far it may fall below zero, by the same measure
 STEPS = 20  # of projected gradients
-MOST_LOST = 0.01  # of a tile's light beyond its kernel, before a larger one is taken
-LARGEST = 127  # pixels, the largest kernel at full resolution
-VERSION = 4  # of what is kept on disk
+SIZES, MARGIN, COARSEST = (31, 63, 127), 10, 8  # of kernels in pixels, beyond the farthest ray, and the most that one pixel stands for
+VERSION = 6  # of what is kept on disk
 
 
 @dataclass(frozen=True)
 class PsfField:
     """Kernels (rows, columns, W, n, n) float32 of the tiles of the quadrant right of and below the centre, each adding to 1; n odd.
 
-    The tile of row i and column j has its middle at ((j + 1/2) / columns, (i + 1/2) / rows) of half the frame. `shrink`: pixels of the sensor that one of the kernel's
-    stands for, 2 or more where a disc of confusion is too large for the kernel.
+    The tile of row i and column j has its middle at ((j + 1/2) / columns, (i + 1/2) / rows) of half the frame. `shrink`: pixels of the
+    sensor that one of the kernel's stands for, 2 or more where a disc of confusion is too large for the kernel.
     """
 
     kernels: np.ndarray
@@ -71,18 +70,17 @@ def psf_field(lens: Lens, seen: Mapping, distance_m: float, frame_mm: tuple[floa
 
 
 def _made(lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: float) -> PsfField:
-    """All tiles, with a kernel as large as the largest of them needs."""
+    """All tiles at once, with a kernel as large as the widest of them needs."""
     fields = _fields(seen, frame_mm)
     lens = lens.replace(info=replace(lens.info, field_kind="angle"))
-    corners = fields.reshape(*TILES, 2)[[0, -1, -1], [0, 0, -1]]
-    size, shrink = 31, 1
-    while True:
-        kernels, lost = kernels_of(lens, corners, pitch_um * shrink, size)
-        if np.nanmax(lost) < MOST_LOST or shrink >= 8:
-            break
-        size, shrink = (2 * size + 1, shrink) if size < LARGEST else (size, 2 * shrink)
-    parts = [kernels_of(lens, fields[i : i + TOGETHER], pitch_um * shrink, size) for i in range(0, len(fields), TOGETHER)]
-    kernels = np.concatenate([kernels for kernels, _ in parts]).reshape(*TILES, len(NODES_NM), size, size)
+    upright = np.broadcast_to(UPRIGHT, (len(fields), 2, 2))
+    spread = np.asarray(beams(lens, fields, NODES_NM, upright, 0, [0.0]).spread)
+    reach = float(np.nanmax(np.where(np.isfinite(spread), spread, 0.0))) / (pitch_um * 1e-3) + MARGIN  # pixels
+    size = next((n for n in SIZES if reach <= n // 2), SIZES[-1])
+    shrink = 1
+    while reach / shrink > size // 2 and shrink < COARSEST:
+        shrink *= 2
+    kernels = kernels_of(lens, fields, pitch_um * shrink, size).reshape(*TILES, len(NODES_NM), size, size)
     for i, j in np.argwhere(~np.isfinite(kernels.sum((-1, -2, -3)))):  # no rays there, or too wild ones: as the next tile inwards
         kernels[i, j] = kernels[max(i - 1, 0), max(j - 1, 0)]
     if not np.isfinite(kernels).all():
@@ -98,13 +96,12 @@ def _fields(seen: Mapping, frame_mm: tuple[float, float]) -> np.ndarray:
     return np.degrees(np.arctan(places * (inside / seen.scale_mm)[:, None]))
 
 
-def kernels_of(lens: Lens, fields_deg: np.ndarray, pitch_um: float, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Kernels (F, W, size, size) of fields (F, 2) by angle, each adding to 1, and the share (F, W) of light beyond them."""
+def kernels_of(lens: Lens, fields_deg: np.ndarray, pitch_um: float, size: int) -> np.ndarray:
+    """Kernels (F, W, size, size) float32 of fields (F, 2) by angle, each adding to 1."""
     found = psf(lens, fields_deg, NODES_NM, pitch_um / 2, 2 * size + 2)
-    values, energy = np.asarray(found.values, float), np.maximum(np.asarray(found.energy, float), 1e-12)
-    values = values / energy[..., None, None]
-    kernels = _within_bounds(_to_pixels(size), values, size)
-    return kernels.astype(np.float32), np.clip(1 - values.sum((-1, -2)), 0, 1)
+    values = np.asarray(found.values, float) / np.maximum(np.asarray(found.energy, float), 1e-12)[..., None, None]
+    cut = _to_pixels(size)
+    return np.stack([_within_bounds(cut, tile, size) for tile in values]).astype(np.float32)
 
 
 def _within_bounds(cut: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
