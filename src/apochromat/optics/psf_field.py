@@ -64,9 +64,10 @@ def psf_field(lens: Lens, seen: Mapping, distance_m: float, frame_mm: tuple[floa
         except (OSError, ValueError, KeyError, EOFError):  # cut short: made anew
             pass
     found = _made(lens, seen, frame_mm, pitch_um)
+    found = replace(found, kernels=found.kernels.astype(np.float16))  # as they are kept: the first frame is as all later ones
     if file:
         _keep(found, file)
-    return found
+    return replace(found, kernels=_whole(found.kernels.astype(np.float32)))
 
 
 def _made(lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: float) -> PsfField:
@@ -159,7 +160,7 @@ def _keep(found: PsfField, file: Path) -> None:
     """Write by a temporary name; a folder that cannot be written is none of the picture's business."""
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-            np.savez(part, kernels=found.kernels.astype(np.float16), shrink=found.shrink)
+            np.savez(part, kernels=found.kernels, shrink=found.shrink)
         os.replace(part.name, file)
     except OSError:
         Path(part.name).unlink(missing_ok=True)
