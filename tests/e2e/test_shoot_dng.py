@@ -162,7 +162,7 @@ def directories(path):
         return {t.code: t.value for t in main.tags}, {t.code: t.value for t in raw.tags}, dict(main.tags[Tag.ExifIFD].value)
 
 
-MAIN = {  # what DNG 1.4 asks of the first directory, chapter 4 and "Required" in the table of chapter 3 of TIFF/EP
+MAIN = {  # of the first directory: the thumbnail, camera and shot; None: any value
     Tag.NewSubfileType: 1, Tag.ImageWidth: None, Tag.ImageLength: None, Tag.BitsPerSample: (8, 8, 8), Tag.Compression: 1,
     Tag.PhotometricInterpretation: 2, Tag.SamplesPerPixel: 3, Tag.PlanarConfiguration: 1, Tag.StripOffsets: None, Tag.StripByteCounts: None,
     Tag.Orientation: 1, Tag.Make: "Apochromat", Tag.Model: "Flagship 2025", Tag.Software: None, Tag.SubIFDs: None, Tag.ExifIFD: None,
@@ -170,7 +170,7 @@ MAIN = {  # what DNG 1.4 asks of the first directory, chapter 4 and "Required" i
     Tag.ColorMatrix1: None, Tag.ColorMatrix2: None, Tag.ForwardMatrix1: None, Tag.ForwardMatrix2: None, Tag.CalibrationIlluminant1: 17,
     Tag.CalibrationIlluminant2: 21, Tag.AsShotNeutral: None, Tag.AnalogBalance: None, Tag.BaselineExposure: None,
 }  # fmt: skip
-RAW = {  # of the mosaic's
+RAW = {  # of the mosaic's directory
     Tag.NewSubfileType: 0, Tag.ImageWidth: 1024, Tag.ImageLength: 768, Tag.BitsPerSample: 16, Tag.Compression: 7,
     Tag.PhotometricInterpretation: 32803, Tag.SamplesPerPixel: 1, Tag.PlanarConfiguration: 1, Tag.StripOffsets: None,
     Tag.StripByteCounts: None, Tag.RowsPerStrip: 768, Tag.CFARepeatPatternDim: (2, 2), Tag.CFAPattern: b"\0\1\1\2",
