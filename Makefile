@@ -23,12 +23,8 @@ check-tools:
 
 install: .venv/installed  ## environment, build, install
 
-demo: .venv/installed  ## develop a built-in sample RAW
-	@mkdir -p demo
-	@test -f demo/sample.dng || $(BIN)/python examples/sample_raw.py demo/sample.dng
-	@$(BIN)/apo develop demo/sample.dng --overwrite --quiet -o demo/sample.jpg
-	@$(BIN)/apo develop demo/sample.dng --overwrite --quiet -o demo/sample-explained.jpg --explain demo/sample.html
-	@echo "The picture is demo/sample.jpg; demo/sample.html shows how it came about, step by step."
+demo: .venv/installed  ## shoot a night street and a fringe test with built-in cameras, develop them, show them on a page
+	@$(BIN)/python examples/demo.py demo
 
 lint: .venv/installed
 	$(BIN)/ruff check .
