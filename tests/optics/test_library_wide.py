@@ -14,7 +14,8 @@ from apochromat.optics.zmx_read import read_zmx
 from apochromat.optics.zmx_write import write_zmx
 
 # focal length, track, RMS spots on axis and to 0.9 field (µm), least distortion (%)
-WANTED = {"main-23": (8.6, 12.0, 3.0, 8.0, -3.0)}
+WANTED = {"main-23": (8.6, 12.0, 3.0, 8.0, -3.0), "ultra-14": (2.07, 6.5, 2.0, 4.0, -15.0)}
+F_NUMBER = {"main-23": 1.67, "ultra-14": 2.2}
 
 
 @pytest.fixture(scope="module", params=WANTED)
@@ -25,7 +26,7 @@ def name(request):
 def test_focal_length_aperture_and_track(name):
     found, (efl, track, *_) = lens(name), WANTED[name]
     assert float(first_order(found).efl_mm) == pytest.approx(efl, rel=0.05)
-    assert read_lens(name).aperture.f_number == {"main-23": 1.67}[name]
+    assert read_lens(name).aperture.f_number == F_NUMBER[name]
     assert found.thickness[0].sum() <= track
     assert "filter" in [s.kind for s in found.info.surfaces]
 
@@ -72,7 +73,7 @@ def height(found, i, r):
 
 def test_energy_of_the_point_spread(name):
     found = lens(name)
-    energy = np.asarray(psf(found, found.fields[:-1:2], [546.074], 1.6, 32).energy)
+    energy = np.asarray(psf(found, found.fields[:-1:2], [546.074], found.info.pixel_um, 32).energy)
     assert (energy > 0.9).all()
     assert (energy < 1.001).all()
 
