@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from apochromat import __version__
-from apochromat.cli import develop, info, lens, output, shoot, stages
+from apochromat.cli import cameras, develop, info, lens, output, shoot, stages
 from apochromat.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, UsageError, complain
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (develop.develop, shoot.shoot, info.info, stages.stages, shoot.scenes, shoot.cameras, shoot.camera):
+for verb in (develop.develop, shoot.shoot, info.info, stages.stages, cameras.scenes, cameras.cameras, cameras.camera):
     app.command()(verb)
 app.add_typer(lens.app, name="lens")
 

@@ -31,7 +31,6 @@ ENOUGH = 5e-3  # waves RMS that a fit may leave before the next level is taken
 FAINT = 1e-3  # weight in the fit of rays that an aperture clips
 EDGES = 4  # apertures, besides the stop, that may cut one beam
 RIDGE = 1e-9  # on the equations of the fit: a pupil far from the stop's disc leaves some polynomials open
-WILD = 0.3  # margin below which a clipped ray says nothing of the pupil: aspheres run away beyond their edge
 SMOOTH = 10  # degree of the polynomials of all but the path
 BEYOND = 1.02  # of the farthest node, to which polynomials are followed
 
@@ -143,8 +142,7 @@ def _fitted(
     lens: Lens, start: Any, turn: Any, point: Any, drift: Any, planes: Any, level: int, wavelength: Any, end: Traced, margins: Any
 ) -> Beam:
     """The beam of nodes (P,) at one wavelength."""
-    clear, near = end.status == OK, margins[1:].min(0) > -WILD
-    arrives = clear | ((end.status == CLIPPED) & near)
+    arrives, clear = (end.status == OK) | (end.status == CLIPPED), end.status == OK
     toward, landed = (jnp.stack(v, -1) @ turn.T for v in ((end.L, end.M), (end.x - point[0], end.y - point[1])))
     low, high = _range(toward, arrives)
     middle, half = (low + high) / 2, jnp.maximum((high - low) / 2, 1e-9)
