@@ -31,7 +31,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 test: .venv/installed lint  ## lint, types and the whole suite
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/unit tests/e2e tests/real
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests/unit tests/e2e tests/real
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/physics tests/optics
 
 bench: .venv/installed  ## the figures in docs/performance.md and docs/quality.md, measured anew
