@@ -37,8 +37,8 @@ PAGE = """<!doctype html>
 </style>
 <main>
 <h1>Glass to picture</h1>
-<p>Nothing here was photographed. Each picture is a scene of spectra, traced through a lens of real glass on to a described sensor, written
-as a DNG that any RAW developer opens, and developed.</p>
+<p>Nothing here was photographed. Each picture is a scene of spectra, traced through a lens of catalogued glass or plastic on to a described
+sensor, written as a DNG that any RAW developer opens, and developed.</p>
 <h2>A wet street at three lux</h2>
 <figure><img alt="A wet street at night with lamps, neon signs and a walker" src="{night}">
 <figcaption>{night_facts}. <code>apo shoot night-street</code>, then <code>apo develop</code>.</figcaption></figure>

@@ -21,7 +21,7 @@ from apochromat.camera.description import Camera, Module
 from apochromat.camera.exposure import MID_EXPOSURE_LX_S, MID_GREY, Exposure
 from apochromat.camera.tremor import Tremor, tremor
 from apochromat.light.scene import Layer, Scene
-from apochromat.light.spectra import colour_matching, illuminant, luminance
+from apochromat.light.spectra import EFFICACY_LM_W, colour_matching, illuminant
 from apochromat.light.spectrum import GRID_NM
 from apochromat.optics.files import lens as read_lens
 from apochromat.optics.focused import Mapping, focused, mapping, scaled
@@ -148,7 +148,7 @@ def ideal_image(scene: Scene, rig: Rig, *, truth: bool = False, threads: int = 2
     """A scene of `rig.ideal_shape` through the rig's lens. Raises ValueError for a scene of another shape."""
     if scene.shape != rig.ideal_shape:
         raise ValueError(f"expected a scene of {rig.ideal_shape[0]} x {rig.ideal_shape[1]} cells for this camera, found {scene.shape}")
-    response = np.concatenate([rig.response, colour_matching() * 683.0]) if truth else rig.response
+    response = np.concatenate([rig.response, colour_matching() * EFFICACY_LM_W]) if truth else rig.response
     weights = channel_weights(scene.basis, response)
     still = tuple(layer for layer in scene.layers if not layer.moves)
     told("point spread functions", 0.0)
@@ -273,12 +273,6 @@ def _placed(part: np.ndarray, top: int, left: int, shape: tuple[int, int], smear
 def white_luminance(scene: Scene) -> float:
     """Luminance (cd/m^2) of a perfect white diffuser on the scene's reference plane."""
     return scene.illuminance_lx / np.pi
-
-
-def brightest(scene: Scene) -> float:
-    """Luminance (cd/m^2) of the scene's brightest cell."""
-    values = luminance(scene.basis)
-    return float(max(np.tensordot(values, layer.coefficients, 1).max() for layer in scene.layers))
 
 
 def autofocus_m(scene: Scene) -> float:

@@ -14,8 +14,6 @@ from apochromat.camera.document import parse, read
 from apochromat.camera.errors import CameraError
 from apochromat.camera.quantity import Document, Quantity, number
 
-PHOTO_DIAGONAL_MM = 43.2666  # of 36 x 24 mm, to which equivalent focal lengths refer
-
 
 class Shake(Document):
     """How a hand holds it, after its stabiliser; rotation about each of the two axes across the view, r.m.s."""

@@ -22,7 +22,7 @@ from apochromat.optics.psf_field import NODES_NM, TILES, PsfField
 
 RAMP = 24  # pixels over which neighbouring tiles pass into each other, either way
 VEIL_CELLS = 96  # across the longer side of the coarse picture of the veiling glare
-VEIL_REACH = 0.08  # of the longer side, where the veil has half its height
+VEIL_REACH = 0.08  # of the longer side: the veil's scale, assumed
 
 
 def channel_weights(basis: np.ndarray, response: np.ndarray) -> np.ndarray:
@@ -171,8 +171,8 @@ def _enlarged(plane: np.ndarray, factor: int) -> np.ndarray:
 def with_veil(light: np.ndarray, share: float) -> np.ndarray:
     """Signals (C, H, W) of which a share is scattered widely over the frame: veiling glare, energy kept.
 
-    The veil falls off from each point like 1 / (1 + (r / a)^2)^1.5, a being VEIL_REACH of the longer side, as measured glare spread
-    functions do far from the source; its share is the veiling glare index of ISO 9358 (assumed with the camera).
+    The veil falls off from each point like 1 / (1 + (r / a)^2)^1.5, a being VEIL_REACH of the longer side: form and reach are assumed. Its
+    share is the veiling glare index of ISO 9358, which the camera's document states.
     """
     if not share:
         return light
