@@ -45,7 +45,7 @@ def run(development: Development, params: DenoiseParams) -> Development:
         return development
     left = remaining_variance(params.luminance, params.chroma)
     filtered = _filtered(development, mosaic, noise, params)
-    return replace(development, mosaic=filtered, noise=NoiseModel(noise.scale * left, noise.offset * left))
+    return replace(development, mosaic=filtered, noise=noise.scaled(left))
 
 
 def _filtered(development: Development, mosaic: np.ndarray, noise: NoiseModel, params: DenoiseParams) -> np.ndarray:
