@@ -11,18 +11,18 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from apochromat import __version__
-from apochromat.cli import cameras, develop, info, lens, output, shoot, stages
+from apochromat.cli import cameras, develop, info, lens, merge, output, shoot, stages
 from apochromat.cli.errors import FAILED, INTERRUPTED, WRONG_USAGE, UsageError, complain
 
 app = typer.Typer(
     name="apo",
-    help="Develop RAW files into finished photographs; shoot scenes with described cameras; show, certify and design lenses.",
+    help="Develop RAW files into finished photographs; merge bursts; shoot scenes with described cameras; show, certify and design lenses.",
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (develop.develop, shoot.shoot, info.info, stages.stages, cameras.scenes, cameras.cameras, cameras.camera):
+for verb in (develop.develop, merge.merge, shoot.shoot, info.info, stages.stages, cameras.scenes, cameras.cameras, cameras.camera):
     app.command()(verb)
 app.add_typer(lens.app, name="lens")
 

@@ -12,6 +12,7 @@ from apochromat.light.opcodes import Opcode
 from apochromat.light.raw_frame import Box, Calibration, ColorProfile, Levels, RawFrame
 from apochromat.raw import libraw, metadata, opcodes
 from apochromat.raw.errors import DamagedError, UnsupportedError
+from apochromat.raw.merged import read_frames
 from apochromat.raw.segments import Layout, read_layout, read_samples
 from apochromat.raw.tags import Tag
 from apochromat.raw.tiff import Ifd
@@ -30,6 +31,8 @@ def read(path: Path, ifds: list[Ifd]) -> RawFrame:
     active = _active(raw, layout)
     profile, notes = _profile(tags, 1 if not pattern and layout.planes == 1 else 3)
     noise, noise_notes = _noise(raw if Tag.NoiseProfile in raw else ifds[0], profile)
+    if noise is not None:
+        noise = replace(noise, frames=read_frames(raw, active.height, active.width))
     frame = RawFrame(
         samples=np.empty((0, 0), layout.dtype),
         cfa=pattern,

@@ -15,6 +15,7 @@ import numpy as np
 from apochromat.light.raw_frame import ColorProfile, Levels, RawFrame
 from apochromat.raw import opcodes
 from apochromat.raw.errors import RawError, naming
+from apochromat.raw.merged import put_composite, put_frames
 from apochromat.raw.segments import DEFLATE, JPEG, JPEG_XL, LOSSY_JPEG, UNCOMPRESSED
 from apochromat.raw.tags import Tag
 from apochromat.raw.tiff_writer import ASCII, BYTE, DOUBLE, LONG, RATIONAL, SHORT, SRATIONAL, UNDEFINED, Directory, tiff_bytes
@@ -239,6 +240,8 @@ def _put_opcodes(directory: Directory, frame: RawFrame) -> None:
     directory.put(Tag.BaselineExposure, SRATIONAL, frame.baseline_exposure_ev)
     if frame.noise is not None:
         directory.put(Tag.NoiseProfile, DOUBLE, np.stack([frame.noise.scale, frame.noise.offset], axis=1).ravel())
+        if frame.noise.frames is not None:
+            put_frames(directory, frame.noise.frames)
     for tag, ops in ((Tag.OpcodeList1, frame.opcodes1), (Tag.OpcodeList2, frame.opcodes2), (Tag.OpcodeList3, frame.opcodes3)):
         if ops:
             directory.put(tag, UNDEFINED, opcodes.pack(ops))
@@ -259,6 +262,8 @@ def _put_metadata(directory: Directory, frame: RawFrame) -> None:
     for key, tag in (("iso", Tag.ISOSpeedRatings), ("focal_35_mm", Tag.FocalLengthIn35mmFilm)):
         if key in facts:
             exif.put(tag, SHORT, min(round(facts[key]), 65535))
+    if "composite" in facts and "exposures_s" in facts["composite"]:
+        put_composite(exif, facts["composite"])
     for number, value in facts.get("gps", {}).items():
         gps.fields[number] = _gps_field(number, value)
     for pointer, child in ((Tag.ExifIFD, exif), (Tag.GPSInfo, gps)):

@@ -11,6 +11,7 @@
 | focal_mm, focal_35_mm | float: focal length, and its equivalent for 24 x 36 mm |
 | software, artist, copyright, description | str |
 | serial | str: the camera body's number |
+| composite | dict: of merged pictures, how many frames were "given" and "used" |
 | gps | dict: EXIF GPS tag number -> str, bytes (BYTE and UNDEFINED), float or tuple of floats |
 
 A key is missing where the file does not say.
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from apochromat.raw.errors import RawError
+from apochromat.raw.merged import read_composite
 from apochromat.raw.tags import Tag
 from apochromat.raw.tiff import Ifd, read_directory
 
@@ -59,6 +61,8 @@ def from_directories(*ifds: Ifd) -> dict[str, Any]:
     for ifd in [*ifds, *(_follow(ifd, Tag.ExifIFD) for ifd in ifds)]:
         if ifd is not None:
             found = {**_texts(ifd), **_numbers(ifd), **found}
+            if composite := read_composite(ifd):
+                found.setdefault("composite", composite)
     gps = next((g for g in (_follow(ifd, Tag.GPSInfo) for ifd in ifds) if g is not None), None)
     if gps is not None:
         found["gps"] = gps_values(gps)

@@ -51,6 +51,9 @@ class Tag(IntEnum):
     BodySerialNumber = 42033
     LensMake = 42035
     LensModel = 42036
+    CompositeImage = 42080
+    SourceImageNumberOfCompositeImage = 42081
+    SourceExposureTimesOfCompositeImage = 42082
     DNGVersion = 50706
     DNGBackwardVersion = 50707
     UniqueCameraModel = 50708
@@ -88,3 +91,4 @@ class Tag(IntEnum):
     BaselineExposureOffset = 51109
     DefaultUserCrop = 51125
     ColumnInterleaveFactor = 52547
+    ApochromatFrames = 65112  # private: a directory with the map of merged frames

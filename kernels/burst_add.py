@@ -1,0 +1,105 @@
+"""One frame added to the merge: at every pixel of the reference the frame's nearest sample of its colour, with its weight.
+
+Algorithm, per tile of TILE x TILE pixels whose displacement is d: a pixel at x takes the sample of its colour nearest to x + d (of the two
+green lattices the nearer one), so every sample is used about once and noise stays white. Its weight is the frame's trust, interpolated
+between tile centres; times `isolated` where the sample stands out from the eight of its colour around it, as a hot pixel does, so that
+frames which show something else there outvote it; falling to next to nothing towards `limit`, where the frame clips and another does
+not; and 0 outside the frame.
+Schedule: parallel rows of tiles; a tile's offsets are constants of its loops, so every load is dense.
+"""
+
+import halide as hl
+from burst_planes import BORDER
+
+x, y, i, j, px, py, c, u, p, tx, ty, xo, xi, yo, yi = hl.vars("x y i j px py c u p tx ty xo xi yo yi")
+TILE = 16  # pixels
+CELLS = TILE // 2  # a tile's side
+AROUND = [(dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dx, dy) != (0, 0)]
+
+
+def nearest(shift, position):
+    """Whole offset (x, y) from a pixel to the nearest sample of its colour: even steps, or for green odd ones along both axes."""
+    even = [2 * hl.cast(hl.Int(32), hl.round(s / 2)) for s in shift]
+    if position in (0, 3):
+        return even
+    odd = [1 + 2 * hl.cast(hl.Int(32), hl.round((s - 1) / 2)) for s in shift]
+    off_even, off_odd = (sum((n - s) * (n - s) for n, s in zip(whole, shift, strict=True)) for whole in (even, odd))
+    return [hl.select(off_odd < off_even, o, e) for o, e in zip(odd, even, strict=True)]
+
+
+def tile_shift(flow):
+    """Displacement (x, y) of tile (tx, ty); a wild one stays a number whose offset is an index."""
+    far = hl.f32(1 << 20)
+    return [hl.clamp(flow[axis, tx, ty], -far, far) for axis in (0, 1)]
+
+
+@hl.generator(name="burst_add")
+class BurstAdd(hl.Generator):
+    samples = hl.InputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, CFA position), as burst_planes makes them
+    flow = hl.InputBuffer(hl.Float(32), 3)  # (axis x or y, tile x, tile y), pixels
+    trust = hl.InputBuffer(hl.Float(32), 2)  # (tile x, tile y)
+    noise = hl.InputBuffer(hl.Float(32), 1)  # scale and offset of the frame's own noise
+    gain = hl.InputScalar(hl.Float(32))  # to the common scale
+    limit = hl.InputScalar(hl.Float(32))  # value of the frame, before gain, at which a sample counts nothing
+    isolated = hl.InputScalar(hl.Float(32))
+    before = hl.InputBuffer(hl.Float(32), 5)  # as `sums`, and may be the same memory
+    sums = hl.OutputBuffer(hl.Float(32), 5)  # (column parity, cell x, row parity, cell y, sum of weight times light or of weight)
+
+    def generate(g):
+        start, found = hl.Func("start"), hl.Func("found")
+        width, height = (g.samples.dim(n).extent() - 2 * BORDER for n in (0, 1))
+        start[u, p, tx, ty] = hl.mux(p, [hl.mux(u, g.start(position)) for position in range(4)])
+        first = [CELLS * tile + start[k, px + 2 * py, tx, ty] for k, tile in enumerate((tx, ty))]
+        # A tile wholly outside counts nothing, so there only the place of the loads has to be sound.
+        left, top = (hl.clamp(n, 1 - BORDER, side + BORDER - CELLS - 1) for n, side in zip(first, (width, height), strict=True))
+        plane = hl.clamp(start[2, px + 2 * py, tx, ty], 0, 3)
+        at = lambda dx, dy: g.samples[BORDER + left + i + dx, BORDER + top + j + dy, plane]
+        sample, highest = at(0, 0), at(-1, -1)
+        for dx, dy in AROUND[1:]:
+            highest = hl.max(highest, at(dx, dy))
+        spread = hl.sqrt(g.noise[0] * hl.max(highest, 0) + g.noise[1])
+        column, row = first[0] + i, first[1] + j
+        weight = hl.select((column >= 0) & (column < width) & (row >= 0) & (row < height), g.trust_at(), 0)
+        weight *= hl.select(sample > highest + 3 * spread + 0.5 * hl.abs(highest), g.isolated, 1)
+        weight *= hl.clamp(5 - 5 * sample / g.limit, hl.f32(1e-3), 1)
+        found[px, i, py, j, tx, ty] = (weight * sample * g.gain, weight)
+        here = found[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]
+        g.sums[px, x, py, y, c] = g.before[px, x, py, y, c] + hl.mux(c, [here[0], here[1]])
+        g.schedule(start, found)
+
+    def start(g, position):
+        """Offset in cells (x, y) from a pixel of a CFA position to its nearest sample in tile (tx, ty), and the plane that holds it."""
+        offset = nearest(tile_shift(g.flow), position)
+        own = (position % 2, position // 2)
+        moved = [o + n for o, n in zip(own, offset, strict=True)]
+        return [n >> 1 for n in moved] + [(moved[0] & 1) + 2 * (moved[1] & 1)]
+
+    def trust_at(g):
+        """The tiles' trust, interpolated between their centres, at cell (i, j) of tile (tx, ty)."""
+        edge = hl.BoundaryConditions.repeat_edge(g.trust)
+        right, down = ((hl.cast(hl.Float(32), 2 * n + parity) + 0.5) / TILE - 0.5 for n, parity in ((i, px), (j, py)))
+        g.line = hl.Func("line")
+        above, here, below = (edge[tx, ty + n] for n in (-1, 0, 1))
+        g.line[tx, py, j, ty] = here + hl.select(down < 0, (here - above) * down, (below - here) * down)
+        before, here, after = (g.line[tx + n, py, j, ty] for n in (-1, 0, 1))
+        return here + hl.select(right < 0, (here - before) * right, (after - here) * right)
+
+    def schedule(g, start, found):
+        guard = hl.TailStrategy.GuardWithIf
+        start.compute_root().bound(u, 0, 3).bound(p, 0, 4).unroll(u).unroll(p).parallel(ty)
+        g.sums.bound(px, 0, 2).bound(py, 0, 2).bound(c, 0, 2)
+        g.sums.split(y, yo, yi, CELLS, guard).split(x, xo, xi, CELLS, guard).reorder(px, c, xi, py, xo, yi, yo)
+        g.sums.unroll(px).unroll(c).unroll(py).vectorize(xi, CELLS, guard).parallel(yo)
+        g.line.compute_at(g.sums, yo).bound_extent(py, 2)
+        found.compute_at(g.sums, xo).bound(px, 0, 2).bound(py, 0, 2).bound(i, 0, CELLS).bound(j, 0, CELLS)
+        found.reorder(px, py, i, j, tx, ty).unroll(px).unroll(py).vectorize(i, CELLS)
+        for buffer in (g.before, g.sums.output_buffer()):
+            buffer.dim(0).set_bounds(0, 2).set_stride(1)
+            buffer.dim(1).set_min(0).set_stride(2)
+            buffer.dim(2).set_bounds(0, 2)
+            buffer.dim(3).set_min(0)
+            buffer.dim(4).set_bounds(0, 2)
+
+
+if __name__ == "__main__":
+    hl.main()

@@ -1,0 +1,58 @@
+"""How far each part of a displaced frame is to be believed: fully where it shows what the reference shows, not at all elsewhere.
+
+Source: the robustness of Wronski et al., "Handheld multi-frame super-resolution" (ACM Trans. Graphics 38, 2019), here as two tests
+against the noise model: the mean square of the difference over a tile, which finds things, and the mean difference of each colour,
+which finds faint shadows. Aliasing and what is left of misalignment grow with the local gradient; its share is allowed for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from apochromat.develop.burst.planes import Planes
+from apochromat.native import kernels
+
+TILE = 8  # cells along a tile's side
+SQUARE, GRADIENT = 0.4, 0.35  # excess of the mean square that is allowed: of noise alone, and per root of the squared gradient
+MEAN = 0.5  # sum of the three squared mean differences that noise reaches once in a thousand tiles of 8 x 8
+SPAN = 2.0  # at this multiple of what is allowed a tile counts nothing
+
+
+def grid(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of tiles that cover a mosaic (height, width)."""
+    return -(-height // (2 * TILE)), -(-width // (2 * TILE))
+
+
+def trust(reference: Planes, frame: Planes, flow: np.ndarray, noise: float = 1.0) -> np.ndarray:
+    """Weight 0..1 of each tile (rows, columns) of a frame displaced by `flow` (rows, columns, 2) cells.
+
+    noise: variance of the frame's planes; the reference's is 1.
+    """
+    facts = np.empty((*flow.shape[:2], 6), np.float32)
+    kernels.burst_trust(reference=reference.colors, frame=frame.colors, flow=np.ascontiguousarray(flow, np.float32), facts=facts)
+    square, gradient, covered = facts[..., 0], facts[..., 4], facts[..., 5]
+    expected = 1 + noise * _noise_kept(flow[..., 0]) * _noise_kept(flow[..., 1])
+    scale = (1 + noise) / 2
+    unlike = (square - expected) / (SQUARE * scale + GRADIENT * np.sqrt(scale * gradient))
+    shifted = np.square(facts[..., 1:4]).sum(-1) / (MEAN * scale)
+    weight = _falling(unlike) * _falling(shifted * np.maximum(covered, 0.1)) * (covered > 0.1)
+    return np.minimum(weight, _lowest_around(weight)).astype(np.float32)
+
+
+def _falling(excess: np.ndarray) -> np.ndarray:
+    """1 up to an excess of 1, 0 from SPAN."""
+    return np.clip((SPAN - excess) / (SPAN - 1), 0, 1)
+
+
+def _noise_kept(shift: np.ndarray) -> np.ndarray:
+    """Share of white noise's variance that Keys' interpolation keeps at a displacement, along one axis."""
+    t = shift - np.floor(shift)
+    weights = (((-0.5 * t + 1) * t - 0.5) * t, (1.5 * t - 2.5) * t * t + 1, ((-1.5 * t + 2) * t + 0.5) * t, (0.5 * t - 0.5) * t * t)
+    return sum(np.square(w) for w in weights)
+
+
+def _lowest_around(weight: np.ndarray) -> np.ndarray:
+    """The lowest weight of a tile's eight neighbours and itself, since what moved seldom ends at a tile's border."""
+    edge = np.pad(weight, 1, mode="edge")
+    height, width = weight.shape
+    return np.min([edge[i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=0)
