@@ -12,7 +12,8 @@ from frames import NEUTRAL, frame_of
 from oracle import denoise as oracle
 
 from apochromat.develop import denoise
-from apochromat.develop.denoise import DenoiseParams, remaining_variance, stabilisation
+from apochromat.develop.denoise import DenoiseParams, remaining_variance
+from apochromat.develop.denoise_variance import stabilisation
 from apochromat.light.development import Development
 from apochromat.light.gain_field import GainField
 from apochromat.light.noise import NoiseModel
@@ -52,15 +53,17 @@ def field(height, width):
 
 @pytest.mark.parametrize("shape", [(8, 8), (34, 50), (4, 6), (6, 130), (150, 18), (290, 1100)])
 @pytest.mark.parametrize("parameters", [{}, {"luminance": 1.0, "chroma": 0.3, "detail": 0.0}])
-def test_kernel_equals_oracle(shape, parameters):
+@pytest.mark.parametrize("uniform", [True, False])
+def test_kernel_equals_oracle(shape, parameters, uniform):
     rng = np.random.default_rng(1)
     gain = field(*shape)
     gains = gain.at(*np.mgrid[: shape[0], : shape[1]], np.add.outer(2 * (np.arange(shape[0]) % 2), np.arange(shape[1]) % 2))
     mosaic = (noisy(rng, scene(*shape)) * gains).astype(np.float32)
     p = DenoiseParams(**parameters)
-    neutral = NEUTRAL[[0, 1, 1, 2]]
-    expected = oracle.denoise(mosaic, gains, stabilisation(PHONE), neutral, p.luminance, p.chroma, 3 * 0.25**p.detail)
-    found = run(mosaic, gain, **parameters)
+    frames = None if uniform else rng.uniform(1, 8, [-(-n // 16) for n in shape]).astype(np.float32)
+    neutral, tolerance = NEUTRAL[[0, 1, 1, 2]], 3 * 0.25**p.detail
+    expected = oracle.denoise(mosaic, gains, stabilisation(PHONE), neutral, p.luminance, p.chroma, tolerance, frames)
+    found = run(mosaic, gain, NoiseModel(PHONE.scale, PHONE.offset, frames), **parameters)
     assert np.abs(found - expected).max() < 1e-4
     assert np.abs(found - mosaic).max() > 1e-3
 
