@@ -6,6 +6,9 @@ from pathlib import Path
 import jax
 import pytest
 
+from apochromat.optics.precision import compile_quickly
+
+compile_quickly()
 MOST_MAPS = 25_000  # memory maps; some 65,000 end the process
 
 

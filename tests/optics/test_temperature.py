@@ -1,17 +1,20 @@
 """A lens at another temperature: a singlet against the lensmaker's equation, every catalogue glass against its maker's constants."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 
+from apochromat.cli.app import run
 from apochromat.optics.build import build, to_prescription
+from apochromat.optics.certificate.scope import scope_of
 from apochromat.optics.errors import LensError
-from apochromat.optics.files import lens
+from apochromat.optics.files import lens, write_toml
 from apochromat.optics.first_order import first_order
 from apochromat.optics.glass import glass, glasses, index_of
 from apochromat.optics.prescription import checked
-from apochromat.optics.temperature import ALUMINIUM_CTE, _warmed, at_temperature
+from apochromat.optics.temperature import ALUMINIUM_CTE, at_temperature, coefficients_at
 
 RADIUS, THICK, BACK = 50.0, 4.0, 47.5
 LINES = [435.8343, 486.1327, 587.5618, 656.2725]
@@ -48,7 +51,7 @@ def test_every_glass_keeps_its_makers_constants():
         nm = np.linspace(max(400.0, g.range_nm[0]), min(1000.0, g.range_nm[1]), 61)
         index = index_of(g.coefficients, nm)
         change = g.thermal.shift(index, nm, -10.0) - g.thermal.shift(index, nm, 20.0)
-        worst = max(worst, np.abs(index_of(_warmed(g, -10.0), nm) - index - change).max())
+        worst = max(worst, np.abs(index_of(coefficients_at(g, -10.0), nm) - index - change).max())
     assert worst < 5e-8
 
 
@@ -69,6 +72,7 @@ def test_the_declared_lens_is_at_20_degrees_and_a_warm_one_is_a_document_too():
     again = build(to_prescription(warm))
     np.testing.assert_array_equal(again.coefficients, warm.coefficients)
     np.testing.assert_array_equal(again.thickness, warm.thickness)
+    assert again.info.notes[-1] == "At 45 °C, as declared at 20 °C; the housing expands by 2.36e-05 per K."
 
 
 def test_what_nothing_is_published_of():
@@ -81,3 +85,30 @@ def test_what_nothing_is_published_of():
 def test_a_temperature_out_of_range_is_refused(celsius):
     with pytest.raises(LensError, match="expected a temperature from -40 to 80 °C, found"):
         at_temperature(singlet(), celsius)
+
+
+def test_a_warm_lens_is_not_warmed_again():
+    with pytest.raises(LensError, match="expected a lens at 20 °C, as declared, found the lens at 45 °C"):
+        at_temperature(at_temperature(singlet(), 45.0), 45.0)
+
+
+@pytest.mark.parametrize("medium", ["N-BK7", "PMMA"])
+def test_a_certificate_knows_warm_glass_and_says_so(medium):
+    cold, warm = singlet(medium), at_temperature(singlet(medium), 45.0)
+    assert "Tested at 45 °C: the lens is declared at 20 °C." in scope_of(warm).notes
+    with pytest.raises(LensError, match=f"Expected the catalogue's dispersion of {medium}"):
+        scope_of(warm.replace(coefficients=cold.coefficients + np.array([1e-3, *[0.0] * 12])))
+
+
+def test_a_temperature_on_the_command_line(tmp_path, capsys):
+    path, shown = tmp_path / "singlet.toml", []
+    write_toml(to_prescription(singlet("PMMA")), path)
+    for arguments in ([], ["--temperature", "45"], ["--temperature", "-10"]):
+        assert run(["lens", "show", str(path), "--json", *arguments]) == 0
+        shown.append(json.loads(capsys.readouterr().out))
+    for celsius, found in zip((20.0, 45.0, -10.0), shown, strict=True):
+        assert found["efl_mm"] == pytest.approx(float(first_order(at_temperature(singlet("PMMA"), celsius)).efl_mm), rel=1e-9)
+    assert shown[1]["efl_mm"] - shown[0]["efl_mm"] > 0.2  # the plastic expands and its index falls
+    assert "At 45 °C" in shown[1]["notes"][-1]
+    assert run(["lens", "certify", str(path), "--design-only", "--temperature", "90"]) == 1
+    assert "expected a temperature from -40 to 80 °C, found 90" in capsys.readouterr().err

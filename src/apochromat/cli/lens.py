@@ -21,6 +21,10 @@ app = typer.Typer(help="Show, certify, optimise, tolerance and export lenses.", 
 LensArgument = Annotated[str, typer.Argument(metavar="LENS", help="A lens of the library, or a .toml or .zmx file.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option("--temperature", metavar="C", help="Of the lens and its housing, -40 to 80 °C; left out: 20 °C, as declared."),
+]
 ENDINGS = (".toml", ".zmx")
 
 
@@ -31,7 +35,9 @@ def _verb(function: Callable[..., int]) -> Callable[..., int]:
     def told(*args: Any, **kwargs: Any) -> int:
         require_lab("apo lens")
         from apochromat.optics.errors import LensError
+        from apochromat.optics.precision import compile_quickly
 
+        compile_quickly()
         try:
             return function(*args, **kwargs)
         except LensError as error:
@@ -55,10 +61,10 @@ def _open(path: Path | None, overwrite: bool, endings: tuple[str, ...]) -> None:
         raise UsageError(f"{path} exists; --overwrite replaces it")
 
 
-def _read(name: str) -> Lens:
+def _read(name: str, temperature_c: float | None = None) -> Lens:
     from apochromat.optics.files import lens
 
-    return lens(name)
+    return lens(name, temperature_c)
 
 
 def _wrote(path: Path) -> None:
@@ -85,6 +91,7 @@ def show(
     name: LensArgument,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A page (.html) with every analysis.")] = None,
     configuration: Annotated[list[str] | None, typer.Option(help="Draw this one only; may be repeated. Left out: all.")] = None,
+    temperature: TemperatureOption = None,
     json_object: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> int:
@@ -92,7 +99,7 @@ def show(
     _open(output, overwrite, (".html",))
     from apochromat.optics.summary import summary
 
-    lens = _read(name)
+    lens = _read(name, temperature)
     chosen = [_numbered(lens, wanted) for wanted in configuration or []]
     if output is not None:
         from apochromat.optics.report import write_report
@@ -148,6 +155,7 @@ def certify(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="The certificate's figure (.png, .svg or .pdf).")] = None,
     design_only: Annotated[bool, typer.Option("--design-only", help="Tests 1 to 6 only, no samples as built.")] = False,
     samples: Annotated[int | None, typer.Option(min=1, max=100_000, help="Samples of test 7; left out: as the specification says.")] = None,
+    temperature: TemperatureOption = None,
     overwrite: OverwriteOption = False,
 ) -> int:
     """Certify a lens as apochromatic, or say which test fails and by how much.
@@ -157,7 +165,7 @@ def certify(
     _open(output, overwrite, (".png", ".svg", ".pdf"))
     from apochromat.optics.certificate import certify as run
 
-    certificate = run(_read(name), samples=samples, as_built=not design_only)
+    certificate = run(_read(name, temperature), samples=samples, as_built=not design_only)
     say(json.dumps(json.loads(certificate.to_json())) if json_object else certificate.text())
     if output is not None:
         certificate.figure().savefig(output)

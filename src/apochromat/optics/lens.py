@@ -15,6 +15,7 @@ from apochromat.optics.model_glass import D_NM, model_index
 Kind = Literal["standard", "mirror", "fold", "stop", "cover", "filter"]
 AIR = (1.0, *[0.0] * 12)  # dispersion coefficients
 TERMS = 8  # of an even asphere: r^2 ... r^16
+REFERENCE_C = 20.0  # at which a lens is declared
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ class LensInfo:
     notes: tuple[str, ...] = ()
     source: str = ""
     is_perturbed: bool = False  # tilts and decentres are traced
+    temperature_c: float = REFERENCE_C  # at which the leaves hold, see `temperature.at_temperature`
 
     @cached_property
     def structure(self) -> LensInfo:
         """Without the names that no computation reads: lenses of one structure share compiled code."""
         surfaces = tuple(replace(s, glass="") for s in self.surfaces)
-        return replace(self, name="", source="", notes=(), surfaces=surfaces)
+        return replace(self, name="", source="", notes=(), surfaces=surfaces, temperature_c=REFERENCE_C)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import jax
 
+TOGETHER, KNOWN_TO_HAVE_IT = "--xla_cpu_use_fusion_emitters=false", ("0.10.",)  # a flag of XLA, and versions of JAX
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -46,6 +48,17 @@ def _keep_compiled() -> None:
     if jax.config.values.get("jax_compilation_cache_dir") is None and (folder := cache_folder("xla")):
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def compile_quickly() -> None:
+    """Halve the time that compiling takes in this process and its children: to be called before JAX first computes.
+
+    For our own programs, since it sets an XLA flag for all that they compute: loops that XLA has fused are then compiled together, not each
+    as a module of its own, and run as fast. Only where XLA is known to have the flag, for it ends processes that name another.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if jax.__version__.startswith(KNOWN_TO_HAVE_IT) and TOGETHER.partition("=")[0] not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {TOGETHER}".strip()
 
 
 def cache_folder(*parts: str) -> Path | None:

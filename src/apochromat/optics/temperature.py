@@ -6,16 +6,15 @@ in air grows with the housing, and so do the stop and mirrors. A cemented surfac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from apochromat.optics.errors import LensError
 from apochromat.optics.glass import Glass, glass, index_of
-from apochromat.optics.lens import AIR, TERMS, Lens
+from apochromat.optics.lens import AIR, REFERENCE_C, TERMS, Lens
 from apochromat.optics.thermal import ASSUMED_GLASS, ASSUMED_GLASS_CTE, ASSUMED_PLASTIC, ASSUMED_PLASTIC_CTE
 
-REFERENCE_C = 20.0
 COLDEST_C, HOTTEST_C = -40.0, 80.0  # within the range of Schott's constants
 ALUMINIUM_CTE = 23.6e-6  # 1/K
 FIT_NM = (400.0, 1000.0)  # where the index at another temperature is brought to the lens's dispersion formula
@@ -36,11 +35,13 @@ def at_temperature(lens: Lens, celsius: float, housing_cte_per_k: float = ALUMIN
     """The lens at a temperature in °C, -40 to 80.
 
     housing_cte_per_k: expansion of what holds the elements and the image, 1/K. Where a maker publishes no constants, the catalogue's
-    assumed ones are used (`docs/optics/glass.md`). Raises LensError for a temperature out of range.
+    assumed ones are used (`docs/optics/glass.md`). The temperature is said in the lens's notes. Raises LensError for one out of range.
     """
+    name = lens.info.name or "the lens"
     if not COLDEST_C <= celsius <= HOTTEST_C:
-        name = lens.info.name or "the lens"
         raise LensError(f"expected a temperature from {COLDEST_C:g} to {HOTTEST_C:g} °C, found {celsius:g}, for {name}.")
+    if lens.info.temperature_c != REFERENCE_C:
+        raise LensError(f"expected a lens at {REFERENCE_C:g} °C, as declared, found {name} at {lens.info.temperature_c:g} °C.")
     if celsius == REFERENCE_C:
         return lens
     step, media = celsius - REFERENCE_C, [_medium(lens, i, celsius) for i in range(lens.S)]
@@ -57,7 +58,13 @@ def at_temperature(lens: Lens, celsius: float, housing_cte_per_k: float = ALUMIN
         stop_radius=np.asarray(lens.stop_radius) * housing,
         coefficients=np.stack([m.coefficients for m in media]),
         nd_shift=np.asarray(lens.nd_shift) + [m.nd_shift for m in media],
+        info=replace(lens.info, temperature_c=celsius, notes=(*lens.info.notes, _statement(celsius, housing_cte_per_k))),
     )
+
+
+def _statement(celsius: float, housing_cte_per_k: float) -> str:
+    """What is said of a lens at a temperature."""
+    return f"At {celsius:g} °C, as declared at {REFERENCE_C:g} °C; the housing expands by {housing_cte_per_k:.3g} per K."
 
 
 def _scale(lens: Lens, media: list[_Medium], i: int, step: float, housing: float) -> float:
@@ -83,7 +90,7 @@ def _medium(lens: Lens, i: int, celsius: float) -> _Medium:
     if found is None or found.coefficients != tuple(coefficients):
         return _Medium(coefficients, *_assumed(surface.moulded, step))
     expansion = found.cte_per_k or _assumed(found.moulded, step)[1]
-    return _Medium(_warmed(found, celsius), 0.0, expansion)
+    return _Medium(coefficients_at(found, celsius), 0.0, expansion)
 
 
 def _assumed(moulded: bool, step: float) -> tuple[float, float]:
@@ -91,7 +98,7 @@ def _assumed(moulded: bool, step: float) -> tuple[float, float]:
     return (ASSUMED_PLASTIC * step, ASSUMED_PLASTIC_CTE) if moulded else (ASSUMED_GLASS * step, ASSUMED_GLASS_CTE)
 
 
-def _warmed(found: Glass, celsius: float) -> np.ndarray:
+def coefficients_at(found: Glass, celsius: float) -> np.ndarray:
     """Coefficients (13,) of a catalogue glass at a temperature: the change of n^2 from 20 °C, fitted to 3e-8 or better over FIT_NM.
 
     Strengths of all terms are free; an empty Sellmeier term takes the resonance of the thermal constants.

@@ -12,7 +12,8 @@ from apochromat.optics.certificate.thresholds import line, thresholds
 from apochromat.optics.errors import LensError
 from apochromat.optics.first_order import first_order
 from apochromat.optics.glass import UnknownGlass, glass, index_of
-from apochromat.optics.lens import AIR, Lens
+from apochromat.optics.lens import AIR, REFERENCE_C, Lens
+from apochromat.optics.temperature import coefficients_at
 
 SAME_INDEX = 1e-4  # between a lens's medium and the catalogue's glass of that name
 
@@ -29,7 +30,9 @@ class Scope:
 def scope_of(lens: Lens) -> Scope:
     """Declared or default image, with notes. Raises LensError for media without catalogued dispersion."""
     refuse_uncatalogued(lens)
-    notes = list(_missing_configurations(lens))
+    celsius = lens.info.temperature_c
+    notes = [] if celsius == REFERENCE_C else [f"Tested at {celsius:g} °C: the lens is declared at {REFERENCE_C:g} °C."]
+    notes += _missing_configurations(lens)
     kinds = {s.kind for s in lens.info.surfaces}
     notes += [
         f"No {what} is declared: tested without." for kind, what in (("cover", "cover glass"), ("filter", "filter")) if kind not in kinds
@@ -53,11 +56,11 @@ def refuse_uncatalogued(lens: Lens) -> None:
         if not surface.glass and np.allclose(coefficients, AIR):
             continue
         try:
-            listed = glass(surface.glass).coefficients
+            listed = coefficients_at(glass(surface.glass), lens.info.temperature_c)
         except UnknownGlass:
             name = repr(surface.glass) if surface.glass else "a medium without a name"
             raise LensError(f"Expected catalogued glass for a certificate, found {name} behind surface {i + 1}{where}.") from None
-        if np.abs(index_of(coefficients, lines) - index_of(np.array(listed), lines)).max() > SAME_INDEX:
+        if np.abs(index_of(coefficients, lines) - index_of(listed, lines)).max() > SAME_INDEX:
             raise LensError(
                 f"Expected the catalogue's dispersion of {surface.glass} for a certificate, found another behind surface {i + 1}{where}."
             )
