@@ -3,11 +3,12 @@
 Algorithm, per tile of TILE x TILE samples at its current displacement d: with the reference's gradient J (central differences, whose
 noise does not meet the reference's own in the residual) and the residual r = frame(x + d) - reference(x), the frame interpolated by
 Keys' cubic, the sums of Jx Jx, Jx Jy, Jy Jy, Jx r, Jy r, r r and the number of samples, over samples that lie inside both.
-A displacement is constant in its tile, so interpolation weights are too and all loads of a row are dense.
+A displacement is constant in its tile, so interpolation weights are too; planes have their border repeated, so all loads are dense.
 Schedule: parallel rows of tiles; a tile's columns are interpolated first, then its sums run in vectors of columns.
 """
 
 import halide as hl
+from burst_planes import BORDER
 
 i, j, k, tx, ty, u = hl.vars("i j k tx ty u")
 TILE = 16
@@ -24,10 +25,10 @@ def keys(t):
 
 
 class Displaced:
-    """A frame looked up at whole plus fractional displacements of tiles."""
+    """The place of displaced tiles in a frame: whole and fractional parts."""
 
-    def __init__(self, frame, flow, size):
-        self.frame, self.size = frame, size
+    def __init__(self, frame, flow, side):
+        self.side, self.extents = side, [frame.dim(n).extent() - 2 * BORDER for n in (0, 1)]
         whole, fraction = hl.Func("whole"), hl.Func("fraction")
         far = hl.cast(hl.Float(32), 1 << 20)  # keeps a wild displacement from overflowing an index
         shift = hl.clamp(flow[u, tx, ty], -far, far)
@@ -37,32 +38,40 @@ class Displaced:
 
     def start(self, axis, tile):
         """First sample of the tile's place along an axis."""
-        return tile * self.size + self.whole[axis, tx, ty]
+        return tile * self.side + self.whole[axis, tx, ty]
+
+    def load(self, axis, tile):
+        """Where it lies in the bordered plane; of a tile wholly outside, whose samples count nothing, somewhere sound."""
+        return BORDER + hl.clamp(self.start(axis, tile), -self.side, self.extents[axis] - 1)
+
+    def inside(self, reference):
+        """Whether sample (i, j) of a tile lies inside the reference and its displaced place inside the frame."""
+        places = [(tx * self.side + i, self.start(0, tx) + i), (ty * self.side + j, self.start(1, ty) + j)]
+        within = [
+            (own < reference.dim(n).extent() - 2 * BORDER) & (there >= 0) & (there + 1 < self.extents[n])
+            for n, (own, there) in enumerate(places)
+        ]
+        return hl.select(within[0] & within[1], hl.f32(1), hl.f32(0))
 
 
 @hl.generator(name="burst_align")
 class BurstAlign(hl.Generator):
-    reference = hl.InputBuffer(hl.Float(32), 2)
+    reference = hl.InputBuffer(hl.Float(32), 2)  # (BORDER + x, BORDER + y)
     frame = hl.InputBuffer(hl.Float(32), 2)
     flow = hl.InputBuffer(hl.Float(32), 3)  # (axis x or y, tile x, tile y), samples
     sums = hl.OutputBuffer(hl.Float(32), 3)  # (which, tile x, tile y)
 
     def generate(g):
         place = Displaced(g.frame, g.flow, TILE)
-        edge = hl.BoundaryConditions.repeat_edge(g.frame)
-        still = hl.BoundaryConditions.repeat_edge(g.reference)
         rows, value = hl.Func("rows"), hl.Func("value")
-        at_x, at_y = place.start(0, tx) + i, place.start(1, ty) + j
+        at_x, at_y = place.load(0, tx) + i, place.load(1, ty) + j
         across, down = keys(place.fraction[0, tx, ty]), keys(place.fraction[1, tx, ty])
-        rows[i, j, tx, ty] = sum(w * edge[at_x, at_y + n - 1] for n, w in enumerate(down))
+        rows[i, j, tx, ty] = sum(w * g.frame[at_x, at_y + n - 1] for n, w in enumerate(down))
         value[i, j, tx, ty] = sum(w * rows[i + n - 1, j, tx, ty] for n, w in enumerate(across))
-        x, y = tx * TILE + i, ty * TILE + j
-        inside = (x < g.reference.width()) & (y < g.reference.height())
-        inside &= (at_x >= 0) & (at_x + 1 < g.frame.width()) & (at_y >= 0) & (at_y + 1 < g.frame.height())
-        one = hl.select(inside, hl.f32(1), hl.f32(0))
-        jx = 0.5 * one * (still[x + 1, y] - still[x - 1, y])
-        jy = 0.5 * one * (still[x, y + 1] - still[x, y - 1])
-        r = one * (value[i, j, tx, ty] - still[x, y])
+        x, y, one = BORDER + tx * TILE + i, BORDER + ty * TILE + j, place.inside(g.reference)
+        jx = 0.5 * one * (g.reference[x + 1, y] - g.reference[x - 1, y])
+        jy = 0.5 * one * (g.reference[x, y + 1] - g.reference[x, y - 1])
+        r = one * (value[i, j, tx, ty] - g.reference[x, y])
         terms, column, total = hl.Func("terms"), hl.Func("column"), hl.Func("total")
         terms[i, j, tx, ty] = (jx * jx, jx * jy, jy * jy, jx * r, jy * r, r * r, one)
         down_tile, along = hl.RDom([(0, TILE)]), hl.RDom([(0, TILE)])

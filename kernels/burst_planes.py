@@ -3,7 +3,7 @@
 Algorithm: samples times `gain` and no higher than `ceiling`, so that frames of different exposure and what they clip are alike, then
 the generalised Anscombe transform sqrt(slope u + shift), the same for all frames of a burst. `colors` are red, green and blue of each
 2x2 cell, `grey` their mean with both greens, each scaled to noise of variance 1 where frame and transform agree. `samples` are the
-mosaic itself as four planes, the border repeated BORDER cells outwards, so that displaced tiles are dense loads.
+mosaic itself as four planes. All have their border repeated BORDER cells outwards, so that displaced tiles are dense loads.
 Schedule: parallel strips of rows, vectors along x. Bound by memory: 4 bytes read and 8 written a pixel.
 """
 
@@ -12,7 +12,7 @@ import halide as hl
 x, y, c = hl.vars("x y c")
 POSITIONS = [(0, 0), (1, 0), (0, 1), (1, 1)]  # column and row of a CFA position in its cell
 STRIP = 32
-BORDER = 16  # cells
+BORDER = 32  # cells or samples around every plane
 
 
 @hl.generator(name="burst_planes")
@@ -21,8 +21,8 @@ class BurstPlanes(hl.Generator):
     stabilise = hl.InputBuffer(hl.Float(32), 2)  # (slope or shift, CFA position)
     gain = hl.InputScalar(hl.Float(32))
     ceiling = hl.InputScalar(hl.Float(32))
-    colors = hl.OutputBuffer(hl.Float(32), 3)  # (cell x, cell y, color)
-    grey = hl.OutputBuffer(hl.Float(32), 2)  # (cell x, cell y)
+    colors = hl.OutputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, color)
+    grey = hl.OutputBuffer(hl.Float(32), 2)  # (BORDER + cell x, BORDER + cell y)
     samples = hl.OutputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, CFA position)
 
     def generate(g):
@@ -31,7 +31,7 @@ class BurstPlanes(hl.Generator):
         g.samples[x, y, c] = hl.mux(c, [g.mosaic[a, near[0], b, near[1]] for a, b in POSITIONS])
         z = []
         for p, (a, b) in enumerate(POSITIONS):
-            light = hl.min(g.mosaic[a, x, b, y] * g.gain, g.ceiling)
+            light = hl.min(g.mosaic[a, near[0], b, near[1]] * g.gain, g.ceiling)
             z.append(hl.sqrt(hl.max(g.stabilise[0, p] * light + g.stabilise[1, p], 0)))
         green = (z[1] + z[2]) * hl.f32(0.5**0.5)
         g.colors[x, y, c] = hl.mux(c, [z[0], green, z[3]])

@@ -7,6 +7,7 @@ Schedule: parallel rows of tiles; see burst_align.
 
 import halide as hl
 from burst_align import Displaced, keys
+from burst_planes import BORDER
 
 i, j, k, c, tx, ty, u = hl.vars("i j k c tx ty u")
 TILE = 8
@@ -14,28 +15,24 @@ TILE = 8
 
 @hl.generator(name="burst_trust")
 class BurstTrust(hl.Generator):
-    reference = hl.InputBuffer(hl.Float(32), 3)  # (x, y, colour)
+    reference = hl.InputBuffer(hl.Float(32), 3)  # (BORDER + x, BORDER + y, colour)
     frame = hl.InputBuffer(hl.Float(32), 3)
     flow = hl.InputBuffer(hl.Float(32), 3)  # (axis x or y, tile x, tile y), cells
     facts = hl.OutputBuffer(hl.Float(32), 3)  # (square, red, green, blue, gradient, covered; tile x; tile y)
 
     def generate(g):
         place = Displaced(g.frame, g.flow, TILE)
-        edge, still = (hl.BoundaryConditions.repeat_edge(p) for p in (g.frame, g.reference))
-        at_x, at_y = place.start(0, tx) + i, place.start(1, ty) + j
+        at_x, at_y = place.load(0, tx) + i, place.load(1, ty) + j
         across, down = keys(place.fraction[0, tx, ty]), keys(place.fraction[1, tx, ty])
         rows, terms = hl.Func("rows"), hl.Func("terms")
-        rows[i, j, c, tx, ty] = sum(w * edge[at_x, at_y + n - 1, c] for n, w in enumerate(down))
-        x, y = tx * TILE + i, ty * TILE + j
-        inside = (x < g.reference.dim(0).extent()) & (y < g.reference.dim(1).extent())
-        inside &= (at_x >= 0) & (at_x + 1 < g.frame.dim(0).extent()) & (at_y >= 0) & (at_y + 1 < g.frame.dim(1).extent())
-        one = hl.select(inside, hl.f32(1), hl.f32(0))
+        rows[i, j, c, tx, ty] = sum(w * g.frame[at_x, at_y + n - 1, c] for n, w in enumerate(down))
+        x, y, one = BORDER + tx * TILE + i, BORDER + ty * TILE + j, place.inside(g.reference)
         apart, gradient = [], hl.f32(0)
         for p in range(3):
             value = sum(w * rows[i + n - 1, j, p, tx, ty] for n, w in enumerate(across))
-            apart.append(one * (value - still[x, y, p]))
+            apart.append(one * (value - g.reference[x, y, p]))
             for dx, dy in ((1, 0), (0, 1)):
-                slope = 0.5 * one * (still[x + dx, y + dy, p] - still[x - dx, y - dy, p])
+                slope = 0.5 * one * (g.reference[x + dx, y + dy, p] - g.reference[x - dx, y - dy, p])
                 gradient += slope * slope
         square = sum(r * r for r in apart)
         terms[i, j, tx, ty] = (square / 3, *apart, gradient / 3, one)

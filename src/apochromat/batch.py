@@ -9,15 +9,16 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from apochromat import chain, recipe
 from apochromat.explain import Explanation
+from apochromat.light.raw_frame import RawFrame
 from apochromat.native import KernelError
 from apochromat.native.pages import keep_pages
 from apochromat.picture import PictureError, format_of, write
@@ -25,6 +26,9 @@ from apochromat.picture.files import refuse_existing
 from apochromat.picture.xmp import recipe_hash
 from apochromat.raw import RawError, read_isolated
 from apochromat.recipe import RecipeError
+
+if TYPE_CHECKING:
+    from apochromat.bursts import Burst
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Task:
-    """One RAW file, the picture to be made of it, and where its explanation goes, if anywhere."""
+    """One RAW file, the picture to be made of it, and where its explanation goes, if anywhere.
+
+    burst: the burst to be merged first, with `raw` its first file; its edits are that file's.
+    """
 
     raw: Path
     output: Path
     options: Options
     explanation: Path | None = None
+    burst: Burst | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def _develop(task: Task) -> Outcome:
     edits = recipe.load(sidecar) if os.path.isfile(sidecar) else {}
     finished = options.until in (None, chain.stages()[-1].name)
     depth = format_of(task.output).depth("display" if finished else "linear", options.depth)
-    frame = read_isolated(task.raw)
+    frame, error = _frame(task)
     explanation = Explanation(frame) if task.explanation else None
     rendition = chain.develop(
         frame,
@@ -103,13 +111,24 @@ def _develop(task: Task) -> Outcome:
         bits=8 if depth == 8 else 16,
         tap=explanation.add if explanation else None,
     )
-    written, error = [write(rendition, task.output, quality=options.quality, overwrite=options.overwrite, depth=depth)], ""
+    written = [write(rendition, task.output, quality=options.quality, overwrite=options.overwrite, depth=depth)]
     if explanation and task.explanation:
         try:
             written.append(explanation.write(task.explanation, overwrite=options.overwrite))
         except PictureError as reason:  # the picture is there all the same
-            error = str(reason)
+            error = f"{error}; {reason}" if error else str(reason)
     return Outcome(task, tuple(written), error, rendition.notes, recipe_hash(rendition.recipe))
+
+
+def _frame(task: Task) -> tuple[RawFrame, str]:
+    """The frame to develop, a burst merged into one, and a sentence about its frames that could not be read."""
+    if task.burst is None:
+        return read_isolated(task.raw), ""
+    from apochromat import bursts
+
+    result = bursts.merge(task.burst)
+    frame = result.merged.frame
+    return replace(frame, notes=(*frame.notes, *result.notes)), "; ".join(result.complaints)
 
 
 def run(tasks: Sequence[Task], jobs: int = 1) -> Iterator[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,10 +12,11 @@ import typer
 
 from apochromat.cli.errors import FAILED, UsageError, complain
 from apochromat.cli.output import say, say_json
-from apochromat.cli.progress import Progress
+from apochromat.cli.progress import Progress, Steps
 
 if TYPE_CHECKING:
     from apochromat.batch import Options, Outcome, Task
+    from apochromat.bursts import Burst
 
 
 def develop(
@@ -30,6 +32,9 @@ def develop(
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, AVIF and JPEG XL.")] = 92,
     depth: Annotated[int, typer.Option(help="Bits a sample: 8, 16, or 32 (float, linear).", show_default="by format")] = 0,
     explain: Annotated[str, typer.Option(metavar="PAGE.html", help="Also write a page that shows every step of this one file.")] = "",
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge the files' bursts first: one picture of each; folders are searched.")
+    ] = False,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Files developed at the same time.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notes or summary on stderr.")] = False,
@@ -46,11 +51,12 @@ def develop(
 
     keep_pages()
     options = _options(settings, recipes, until, rendering, space, quality, depth, overwrite)
-    tasks = _tasks(files, output, explain, options)
+    bursts, unusable = _bursts(files, output, quiet) if merge else (None, 0)
+    tasks = _tasks(files, output, explain, options) if bursts is None else _burst_tasks(bursts, output, explain, options)
     if output.endswith(os.sep):
         _make_folder(Path(output))
     progress = Progress(len(tasks), quiet)
-    failed = 0
+    failed = unusable
     outcomes = batch.run(tasks, jobs)
     try:
         for outcome in outcomes:
@@ -102,6 +108,19 @@ def _tasks(files: list[Path], output: str, explain: str, options: Options) -> li
     _check_formats(outputs, options)
     _check_apart(files, [*outputs, *([Path(explain)] if explain else [])])
     return [Task(raw, picture, options, Path(explain) if explain else None) for raw, picture in zip(files, outputs, strict=True)]
+
+
+def _bursts(files: list[Path], output: str, quiet: bool) -> tuple[list[Burst], int]:
+    """The bursts among the files, all as one where -o names one picture, and how many files cannot be used."""
+    from apochromat.cli.merge import find_bursts, is_folder
+
+    return find_bursts(files, one=bool(output) and not is_folder(output), steps=Steps(quiet))
+
+
+def _burst_tasks(bursts: list[Burst], output: str, explain: str, options: Options) -> list[Task]:
+    """One task a burst, named after its first file."""
+    firsts = [burst.files[0].path for burst in bursts]
+    return [replace(task, burst=burst) for task, burst in zip(_tasks(firsts, output, explain, options), bursts, strict=True)]
 
 
 def _outputs(files: list[Path], output: str, until: str | None) -> list[Path]:

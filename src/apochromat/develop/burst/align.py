@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apochromat.develop.burst.planes import HALVED, Planes
+from apochromat.develop.burst.planes import BORDER, HALVED, Planes, size
 from apochromat.native import kernels
 
 TILE = 16  # samples of a level along a tile's side
@@ -47,9 +47,9 @@ class Motion:
 def align(reference: Planes, frame: Planes) -> Motion:
     """The motion of a frame of the same size against the reference."""
     levels = len(reference.pyramid)
-    height, width = reference.pyramid[0].shape
+    height, width = size(reference.pyramid[0])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    start = max(level for level in range(levels) if level == 0 or min(reference.pyramid[level].shape) >= 60)
+    start = max(level for level in range(levels) if level == 0 or min(size(reference.pyramid[level])) >= 60)
     motion = np.zeros(6)
     motion[:2] = _coarse_shift(reference.pyramid[start], frame.pyramid[start]) * 2.0**start
     for level in range(start, -1, -1):
@@ -60,7 +60,8 @@ def align(reference: Planes, frame: Planes) -> Motion:
 
 def _coarse_shift(reference: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """Whole-sample shift (x, y) of the highest normalised correlation of the high-passed pictures; none where noise could reach it."""
-    a, b = _high_pass(reference), _high_pass(frame)
+    inner = np.s_[BORDER:-BORDER, BORDER:-BORDER]
+    a, b = _high_pass(reference[inner]), _high_pass(frame[inner])
     height, width = a.shape
     padded = [1 << int(np.ceil(np.log2(n * (1 + 2 * REACH)))) for n in (height, width)]
     here, there = (np.fft.rfft2(p, padded) for p in (a, b))
@@ -95,7 +96,8 @@ def _sums(reference: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> tuple[n
 
 
 def _tiles(plane: np.ndarray) -> tuple[int, int]:
-    return -(-plane.shape[0] // TILE), -(-plane.shape[1] // TILE)
+    height, width = size(plane)
+    return -(-height // TILE), -(-width // TILE)
 
 
 def _positions(rows: int, columns: int, level: int, centre: np.ndarray) -> np.ndarray:
@@ -117,7 +119,7 @@ def _affine_step(reference: Planes, frame: Planes, level: int, motion: np.ndarra
     basis[..., 0, 0] = basis[..., 1, 1] = 1
     basis[..., 0, 2:4] = basis[..., 1, 4:6] = x
     basis /= 2.0**level
-    side = max(one.shape) * 2.0**level
+    side = max(size(one)) * 2.0**level
     prior = np.array([1 / (0.2 * side) ** 2] * 2 + [1 / 0.05**2] * 4) * noise
     normal = np.einsum("yxai,yxab,yxbj->ij", basis, h * weight, basis) + np.diag(prior)
     return -np.linalg.solve(normal, np.einsum("yxai,yxa->i", basis, b * weight[..., 0]) + prior * motion)
@@ -147,9 +149,8 @@ def _deviation(reference: Planes, frame: Planes, motion: np.ndarray, centre: np.
 
 def _evident(information: np.ndarray, pull: np.ndarray, scale: float) -> np.ndarray:
     """Posterior mean of displacements smoothed over `scale` tiles: the prior's spread is what the estimates show beyond their noise."""
-    kernel = np.exp(-0.5 * np.square(np.arange(-int(2.5 * scale), int(2.5 * scale) + 1) / scale))
-    h, b = _smoothed(information, kernel), _smoothed(pull, kernel)
-    spread_information = _smoothed(information, kernel**2)
+    h, b = _smoothed(information, scale), _smoothed(pull, scale)
+    spread_information = _smoothed(information, scale / np.sqrt(2))
     inverse = np.linalg.inv(h + 1e-6 * np.eye(2))
     estimate = np.einsum("yxab,yxb->yxa", inverse, b)
     variance = np.einsum("yxab,yxbc,yxca->yx", inverse, spread_information, inverse) / 2
@@ -163,11 +164,10 @@ def _evident(information: np.ndarray, pull: np.ndarray, scale: float) -> np.ndar
     return estimate * trust[..., None]
 
 
-def _smoothed(field: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Sums over neighbouring tiles along both axes, weighted by the kernel."""
-    for axis in (0, 1):
-        field = np.apply_along_axis(lambda line: np.convolve(line, kernel)[len(kernel) // 2 :][: len(line)], axis, field)
-    return field
+def _smoothed(field: np.ndarray, scale: float) -> np.ndarray:
+    """Sums over neighbouring tiles along both axes, weighted by a Gaussian of `scale` tiles that is 1 at its middle."""
+    down, across = (np.exp(-0.5 * np.square(np.subtract.outer(np.arange(n), np.arange(n)) / scale)) for n in field.shape[:2])
+    return np.tensordot(across, np.tensordot(down, field, (1, 0)), (1, 1)).swapaxes(0, 1)
 
 
 def _interpolated(field: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

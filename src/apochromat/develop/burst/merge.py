@@ -8,6 +8,7 @@ to the reference's scale of light; where a long one clips, the shorter ones alon
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from apochromat.develop.burst.planes import Planes, planes
 from apochromat.develop.burst.restore import restore
 from apochromat.develop.burst.sums import UNLIMITED, Sums
 from apochromat.develop.burst.trust import TILE, grid, trust
-from apochromat.develop.denoise import stabilisation
+from apochromat.develop.denoise_variance import stabilisation
 from apochromat.develop.dng_color import as_shot_neutral
 from apochromat.develop.noise_estimate import estimate_noise
 from apochromat.light.development import Development
@@ -65,7 +66,6 @@ class Merge:
         self.base, self.noise, self.origin, self.shortest = reference, first.noise, first.origin, max(shortest, 1.0)
         self.shape, self.tiles = first.mosaic.shape, grid(*first.mosaic.shape)
         self.stabilise = stabilisation(first.noise)
-        self.level = _tile_means(first.mosaic, self.tiles)
         self.sums = Sums.empty(*self.shape)
         self.share: dict[str, float] = {reference.path: 1.0}
         self.mosaic, self.ceiling = first.mosaic, UNLIMITED
@@ -105,6 +105,11 @@ class Merge:
             merged = restore(merged, seen, frames, self.noise, as_shot_neutral(self.base.profile))
         return Merged(self._frame(merged, frames), frames, self.share)
 
+    @cached_property
+    def level(self) -> np.ndarray:
+        """Mean light of the reference's tiles."""
+        return _tile_means(self.mosaic, self.tiles)
+
     def _limit(self, gain: float) -> float:
         """Value at which a frame's samples stop counting: where it clips, if another frame of the burst clips later."""
         return UNLIMITED if gain > 0.9 * self.shortest else CLIPS
@@ -136,6 +141,12 @@ class Merge:
 
     def _relative_noise(self, other: Exposed) -> np.ndarray:
         """Variance of the frame's noise on the reference's scale over that of the reference, per tile."""
+        if (
+            other.gain == 1.0
+            and np.array_equal(other.noise.scale, self.noise.scale)
+            and np.array_equal(other.noise.offset, self.noise.offset)
+        ):
+            return np.ones(self.tiles)
         signal = np.maximum(self.level, 0)
         own = [m.scale.mean() * g * signal + g * g * m.offset.mean() for m, g in ((self.noise, 1.0), (other.noise, other.gain))]
         return np.where(own[0] > 0, own[1] / np.maximum(own[0], 1e-30), 1.0)

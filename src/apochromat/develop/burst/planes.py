@@ -8,16 +8,17 @@ import numpy as np
 
 from apochromat.native import kernels
 
-BORDER = 16  # cells around the planes of samples
+BORDER = 32  # cells or samples around every plane
 SMALLEST = 24  # samples: shortest side of the pyramid's top
 HALVED = 0.0977  # variance of white noise after one level of the pyramid
 
 
 @dataclass(frozen=True)
 class Planes:
-    """`colors` (3, h, w): red, green, blue of each 2x2 cell; `pyramid`: grey (h, w) and halves of it. Stabilised: noise variance 1.
+    """Planes of the 2x2 cells, each with its border repeated 32 samples outwards.
 
-    `samples` (4, h + 32, w + 32): the mosaic itself, a plane for each CFA position, its border repeated.
+    `samples` (4, h, w): the mosaic itself, a plane for each CFA position. Stabilised, with noise of variance 1: `colors` (3, h, w), red,
+    green and blue, and `pyramid`, grey (h, w) and halves of it.
     """
 
     samples: np.ndarray
@@ -31,8 +32,8 @@ def planes(mosaic: np.ndarray, stabilise: np.ndarray, gain: float = 1.0, ceiling
     stabilise: (4, 2) slope and shift of the generalised Anscombe transform per CFA position, the same for all frames of a burst.
     """
     height, width = mosaic.shape[0] // 2, mosaic.shape[1] // 2
-    colors, grey = np.empty((3, height, width), np.float32), np.empty((height, width), np.float32)
-    samples = np.empty((4, height + 2 * BORDER, width + 2 * BORDER), np.float32)
+    bordered = (height + 2 * BORDER, width + 2 * BORDER)
+    samples, colors, grey = np.empty((4, *bordered), np.float32), np.empty((3, *bordered), np.float32), np.empty(bordered, np.float32)
     cells = mosaic.reshape(height, 2, width, 2)
     kernels.burst_planes(
         mosaic=cells, stabilise=stabilise, gain=gain, ceiling=ceiling, colors=colors, grey=grey, samples=samples
@@ -40,11 +41,16 @@ def planes(mosaic: np.ndarray, stabilise: np.ndarray, gain: float = 1.0, ceiling
     return Planes(samples, colors, _pyramid(grey))
 
 
+def size(plane: np.ndarray) -> tuple[int, int]:
+    """Height and width of a plane without its border."""
+    return plane.shape[-2] - 2 * BORDER, plane.shape[-1] - 2 * BORDER
+
+
 def _pyramid(grey: np.ndarray) -> tuple[np.ndarray, ...]:
     """The plane and its halves, down to the smallest that still shows something."""
     levels = [grey]
-    while min(levels[-1].shape) >= 2 * SMALLEST:
-        half = np.empty((levels[-1].shape[0] // 2, levels[-1].shape[1] // 2), np.float32)
+    while min(levels[-1].shape) >= 2 * SMALLEST + 2 * BORDER:
+        half = np.empty([(n - 2 * BORDER) // 2 + 2 * BORDER for n in levels[-1].shape], np.float32)
         kernels.burst_halve(plane=levels[-1], half=half)
         levels.append(half)
     return tuple(levels)
