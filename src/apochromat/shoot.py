@@ -10,12 +10,12 @@ efficiency; T is the lens's relative illumination times the microlens's share.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from apochromat.camera.description import Camera, Module
 from apochromat.camera.exposure import MID_EXPOSURE_LX_S, MID_GREY, Exposure
@@ -24,19 +24,22 @@ from apochromat.light.scene import Layer, Scene
 from apochromat.light.spectra import EFFICACY_LM_W, colour_matching, illuminant
 from apochromat.light.spectrum import GRID_NM
 from apochromat.optics.files import lens as read_lens
-from apochromat.optics.focused import Mapping, focused, mapping, scaled
-from apochromat.optics.imaging import blurred, channel_weights, imaged, with_cover, with_veil
+from apochromat.optics.focused import Mapping, focused, mapping, scaled, vergence_of
+from apochromat.optics.imaging import add_veil, channel_weights, imaged
 from apochromat.optics.landing import Path as Movement
-from apochromat.optics.landing import Shutter, landed, splines
+from apochromat.optics.landing import Shutter, landed, placed
 from apochromat.optics.lens import Lens
+from apochromat.optics.moving import Behind, Mover, moved_into, mover
 from apochromat.optics.psf_field import PsfField, psf_field
+from apochromat.optics.resampling import REACH, prepared
 from apochromat.sensor import Captured, Sensor, capture, expected, read_sensor, sensor_names
 from apochromat.sensor import sensor as built_in_sensor
 from apochromat.sensor.response import highlight_headroom_ev, microlens_share, quantum_efficiency
 
 PHOTON_NM = 1.98644586e-16  # J nm: Planck's constant times the velocity of light
 SATURATION_LX_S = 78.0  # on the sensor, of white at exposure index 1: saturation-based speed, ISO 12232:2019
-EDGE = 24  # cells beyond the sensor's view that blur or tremor may bring in
+OVERSAMPLE = 1.25  # cells of the scene per pixel: those with which edges are right up to Nyquist
+EDGE = 24  # pixels beyond the sensor's view that blur or tremor may bring in
 PAUSE_S = 0.004  # between the last row's read-out and the next frame
 SUBJECT = 0.02  # share of the picture that a layer covers at least to be focused on
 SUBJECT_M_S = 1.3  # at which a moving layer crosses the view: a walk
@@ -53,7 +56,7 @@ class Rig:
     seen: Mapping
     sensor: Sensor
     shape: tuple[int, int]  # rows and columns that are read
-    oversample: int = 1  # cells of the scene per pixel, either way
+    oversample: float = OVERSAMPLE  # cells of the scene per pixel, either way
 
     @cached_property
     def pitch_mm(self) -> float:
@@ -65,7 +68,13 @@ class Rig:
         """Rows and columns of the scene that the sensor sees, with a margin."""
         half = np.array(self.shape) / 2 * self.pitch_mm
         ratio = max(float(self.seen.ideal(r) / r) for r in np.linspace(0.3, 1, 8) * np.hypot(*half))
-        rows, columns = (2 * int(np.ceil(h / self.pitch_mm * ratio + EDGE)) * self.oversample for h in half)
+        rows, columns = (2 * int(np.ceil((h / self.pitch_mm * ratio + EDGE) * self.oversample)) for h in half)
+        return rows, columns
+
+    @cached_property
+    def truth_shape(self) -> tuple[int, int]:
+        """Rows and columns, in pixels, of the scene as a lens without distortion would place it."""
+        rows, columns = (int(n / self.oversample) // 2 * 2 for n in self.ideal_shape)
         return rows, columns
 
     @cached_property
@@ -101,7 +110,7 @@ def rigged(
     focus_m: float = np.inf,
     f_number: float | None = None,
     crop: tuple[int, int] | None = None,
-    oversample: int = 1,
+    oversample: float = OVERSAMPLE,
 ) -> Rig:
     """A camera's module, its lens focused and stopped down, reading the sensor or a crop (rows, columns) from its middle.
 
@@ -123,69 +132,92 @@ def rigged(
 
 
 @dataclass(frozen=True)
-class Mover:
-    """A layer that moves, through the lens: signals (C, h, w) and cover (C, h, w) of the part of the ideal image that it is in."""
-
-    top: int
-    left: int
-    light: np.ndarray
-    cover: np.ndarray
-    cells_s: float  # it moves to the right
-
-
-@dataclass(frozen=True)
 class Ideal:
-    """The scene through the lens, before the sensor: electrons a second (3, H, W) and, where asked for, XYZ (3, H, W) in cd/m^2."""
+    """The scene through the lens, before the sensor: electrons a second (3, H, W) of what stands still, and what moves before it.
+
+    Where asked for, as an ideal lens would place them on pixels: XYZ (3, h, w) in cd/m^2 and depth (h, w) in m of what stands still.
+    """
 
     signals: np.ndarray
     movers: tuple[Mover, ...]
+    behind: tuple[Behind, ...]  # of the movers
+    weights: np.ndarray  # (K, 3, W) of the scene's spectra
     xyz: np.ndarray | None = None
     depth_m: np.ndarray | None = None
-    planes: dict[str, np.ndarray] = field(default_factory=dict)  # spline coefficients, made once
 
 
-def ideal_image(scene: Scene, rig: Rig, *, truth: bool = False, threads: int = 2, told: Told = lambda *_: None) -> Ideal:
-    """A scene of `rig.ideal_shape` through the rig's lens. Raises ValueError for a scene of another shape."""
+def ideal_image(
+    scene: Scene,
+    rig: Rig,
+    fields: dict[float, PsfField] | None = None,
+    *,
+    truth: bool = False,
+    threads: int = 2,
+    told: Told = lambda *_: None,
+) -> Ideal:
+    """A scene of `rig.ideal_shape` through the rig's lens, whose PSF fields by distance may be at hand (`fields_of`).
+
+    Raises ValueError for a scene of another shape.
+    """
     if scene.shape != rig.ideal_shape:
         raise ValueError(f"expected a scene of {rig.ideal_shape[0]} x {rig.ideal_shape[1]} cells for this camera, found {scene.shape}")
     response = np.concatenate([rig.response, colour_matching() * EFFICACY_LM_W]) if truth else rig.response
     weights = channel_weights(scene.basis, response)
-    still = tuple(layer for layer in scene.layers if not layer.moves)
-    told("point spread functions", 0.0)
-    fields = {layer.distance_m: _field(rig, layer.distance_m, scene.shape) for layer in scene.layers}
-    light = imaged(still, [fields[layer.distance_m] for layer in still], weights, threads, lambda part: told("through the lens", part))
-    movers = tuple(_mover(layer, fields[layer.distance_m], weights, rig, threads) for layer in scene.layers if layer.moves)
-    signals = with_veil(light[:3], rig.module.veil.value)
-    xyz = with_veil(light[3:], rig.module.veil.value) if truth else None
-    return Ideal(signals, movers, xyz, _depth(still) if truth else None)
+    fields = fields or fields_of(rig, [layer.distance_m for layer in scene.layers], told)
+    still, walking = ([layer for layer in scene.layers if layer.moves == moves] for moves in (False, True))
+    moving = [_mover(layer, fields[layer.distance_m], weights[:, :3], rig, still[-1].distance_m, threads) for layer in walking]
+    behind = tuple(Behind(layer, tuple(still[k + 1 :]), fields[layer.distance_m]) for k, layer in enumerate(still)) if moving else ()
+    depth_m = _nearest(_depth(still), rig) if truth else None
+    del scene, walking  # layers are let go as they have been through the lens, unless something moves before them
+    light = imaged(still, fields, weights, threads, lambda part: told("through the lens", part))
+    add_veil(light, rig.module.veil.value)
+    found = Ideal(light[:3], tuple(m for m in moving if m is not None), behind, weights[:, :3], None, depth_m)
+    if not truth:
+        return found
+    rows, columns = rig.truth_shape
+    return replace(found, xyz=placed(prepared(light[3:], rig.oversample, threads), (rows, columns), rig.oversample, threads))
 
 
-def _field(rig: Rig, distance_m: float, shape: tuple[int, int]) -> PsfField:
+def fields_of(rig: Rig, distances_m: Sequence[float], told: Told = lambda *_: None) -> dict[float, PsfField]:
+    """PSF fields of the rig's lens by the distance of what it looks at: worked out, which takes a minute each, or from the user's cache."""
     pitch = rig.pitch_mm / rig.oversample
-    return psf_field(rig.lens, rig.seen, distance_m, (shape[0] * pitch, shape[1] * pitch), pitch * 1e3)
+    frame_mm = rig.ideal_shape[0] * pitch, rig.ideal_shape[1] * pitch
+    fields, distances = {}, dict.fromkeys(distances_m)
+    for number, distance_m in enumerate(distances):
+        part = partial(_told_part, told, "point spread functions", number, len(distances))
+        part(0.0)
+        fields[distance_m] = psf_field(rig.lens, rig.seen, distance_m, frame_mm, pitch * 1e3, rig.pitch_mm * 1e3, part)
+    return fields
 
 
-def _mover(layer: Layer, field_of: PsfField, weights: np.ndarray, rig: Rig, threads: int) -> Mover:
-    """A moving layer, blurred where it stands."""
-    assert layer.cover is not None
-    planes = np.concatenate([layer.coefficients, layer.cover[None]])
-    seen = blurred(planes, field_of, with_cover(weights), threads, lambda _: None)
-    reach = field_of.kernels.shape[-1] * field_of.shrink
-    rows, columns = (np.flatnonzero(layer.cover.max(axis) > 0) for axis in (1, 0))
-    low = [max(int(v[0]) - reach, 0) for v in (rows, columns)]
-    high = [int(v[-1]) + reach + 1 for v in (rows, columns)]
-    part = seen[:, low[0] : high[0], low[1] : high[1]]
-    channels = weights.shape[1]
-    cells_s = SUBJECT_M_S / layer.distance_m * rig.seen.scale_mm / rig.pitch_mm * rig.oversample
-    return Mover(low[0], low[1], part[:channels][:3], np.clip(part[channels:], 0, 1)[:3], cells_s)
+def _told_part(told: Told, step: str, number: int, count: int, part: float) -> None:
+    """Progress of one of several parts, told as that of the whole."""
+    told(step, (number + part) / count)
 
 
-def _depth(layers: tuple[Layer, ...]) -> np.ndarray:
+def _mover(layer: Layer, field_of: PsfField, weights: np.ndarray, rig: Rig, behind_m: float, threads: int) -> Mover | None:
+    """A moving layer where it stands at first, and how fast it walks."""
+    cells_mm = rig.pitch_mm / rig.oversample
+    cells_s = SUBJECT_M_S / layer.distance_m * rig.seen.scale_mm / cells_mm
+    radius_mm = rig.seen.scale_mm**2 / (2 * rig.seen.f_number) * abs(vergence_of(layer.distance_m) - vergence_of(behind_m))
+    return mover(layer, field_of, weights, cells_s, radius_mm / cells_mm, threads)
+
+
+def _depth(layers: Sequence[Layer]) -> np.ndarray:
     """Distance (H, W) in m of the nearest layer that covers half a cell or more."""
     depth = np.full(layers[0].coefficients.shape[1:], np.inf, np.float32)
     for layer in layers:
         depth[layer.cover >= 0.5 if layer.cover is not None else ...] = layer.distance_m
     return depth
+
+
+def _nearest(plane: np.ndarray, rig: Rig) -> np.ndarray:
+    """A plane of cells on the pixels of the truth, each with the value of the nearest cell."""
+    rows, columns = (
+        np.clip(np.rint((np.arange(n) - (n - 1) / 2) * rig.oversample + (cells - 1) / 2).astype(int), 0, cells - 1)
+        for n, cells in zip(rig.truth_shape, plane.shape, strict=True)
+    )
+    return np.asarray(plane[np.ix_(rows, columns)])
 
 
 @dataclass(frozen=True)
@@ -197,6 +229,7 @@ class Shot:
     start_s: float
     mean: np.ndarray  # (H, W) float32, mean photo-electrons of each pixel
     movement: dict[str, float]  # of the middle of the picture at mid-exposure: pixels right and down, degrees clockwise
+    subjects_px: tuple[float, ...]  # what has moved before the picture by then: pixels right of where the scene has it, one for each
     clipped: float  # share of pixels at white
 
     def noise_free(self, rig: Rig) -> np.ndarray:
@@ -204,28 +237,28 @@ class Shot:
         return expected(self.mean, rig.sensor, iso=self.exposure.iso, exposure_s=self.exposure.exposure_s)
 
 
-def shoot(
-    ideal: Ideal, rig: Rig, exposures: Sequence[Exposure], *, seed: int = 0, still: bool = False, threads: int = 2
-) -> Iterator[Shot]:
+def shoot(ideal: Ideal, rig: Rig, exposures: Sequence[Exposure], *, seed: int = 0, still: bool = False, threads: int = 2) -> Iterator[Shot]:
     """Frames of an ideal image, one for each exposure, one after the other out of the hand (still: from a tripod).
 
     The same seed gives the same frames on any number of threads.
     """
-    coefficients = splines(ideal.signals, threads)
+    signals = prepared(ideal.signals, rig.oversample, threads)
     hand, start = tremor(rig.camera.shake, seed), 0.0
     read_out = rig.sensor.converter.read_time_s.value
     for number, exposure in enumerate(exposures):
         shutter = Shutter(start, exposure.exposure_s, read_out)
         path = _path(hand, rig, shutter, still)
-        planes = _with_movers(coefficients, ideal, start, exposure.exposure_s, threads)
-        mosaic = landed(
-            planes, rig.shape, rig.pitch_mm, rig.seen, rig.shading, path, shutter, oversample=rig.oversample, threads=threads
-        )
+        middle_s = start + exposure.exposure_s / 2
+        with _with_movers(signals, ideal, rig, middle_s, exposure.exposure_s, threads):
+            mosaic = landed(
+                signals, rig.shape, rig.pitch_mm, rig.seen, rig.shading, path, shutter, oversample=rig.oversample, threads=threads
+            )
         mean = mosaic * np.float32(exposure.exposure_s)
         captured = capture(mean, rig.sensor, iso=exposure.iso, exposure_s=exposure.exposure_s, seed=seed, frame=number, threads=threads)
         x, y, turn = path.at(np.array(start + read_out / 2 + exposure.exposure_s / 2))
         movement = {"right_px": float(x), "down_px": float(y), "clockwise_deg": float(np.degrees(turn))}
-        yield Shot(captured, exposure, start, mean, movement, float((captured.samples >= captured.white).mean()))
+        walked = tuple(one.cells_s / rig.oversample * middle_s for one in ideal.movers)
+        yield Shot(captured, exposure, start, mean, movement, walked, float((captured.samples >= captured.white).mean()))
         start += exposure.exposure_s + read_out + PAUSE_S
 
 
@@ -237,37 +270,26 @@ def _path(hand: Tremor, rig: Rig, shutter: Shutter, still: bool) -> Movement:
     return Movement(time, yaw * pixels, pitch * pixels, roll)
 
 
-def _with_movers(coefficients: np.ndarray, ideal: Ideal, start_s: float, exposure_s: float, threads: int) -> np.ndarray:
-    """Spline coefficients of the ideal image with its movers where they are at a frame's time, smeared by their way during it."""
-    if not ideal.movers:
-        return coefficients
-    coefficients, margin = coefficients.copy(), 16
-    for mover in ideal.movers:
-        smear = max(1, round(mover.cells_s * exposure_s))
-        left = mover.left + round(mover.cells_s * (start_s + exposure_s / 2))
-        height, width = mover.light.shape[1:]
-        rows, columns = ideal.signals.shape[1:]
-        top, bottom = max(mover.top - margin, 0), min(mover.top + height + margin, rows)
-        first, last = max(left - smear - margin, 0), min(left + width + smear + margin, columns)
-        if first >= last:
-            continue
-        place = mover.top - top, left - first, (bottom - top, last - first), smear
-        light, cover = (_placed(part, *place) for part in (mover.light, mover.cover))
-        signals = (1 - cover) * ideal.signals[:, top:bottom, first:last] + light
-        inner = splines(signals, threads)
-        inside = np.s_[:, margin:-margin, margin:-margin]
-        coefficients[:, top:bottom, first:last][inside] = inner[inside]
-    return coefficients
-
-
-def _placed(part: np.ndarray, top: int, left: int, shape: tuple[int, int], smear: int) -> np.ndarray:
-    """A mover's planes in a window of the picture, smeared sideways."""
-    window = np.zeros((len(part), *shape), np.float32)
-    low, high = max(left, 0), min(left + part.shape[2], shape[1])
-    rows = min(part.shape[1], shape[0] - top)
-    if high > low:
-        window[:, top : top + rows, low:high] = part[:, :rows, low - left : high - left]
-    return uniform_filter1d(window, smear, axis=2, mode="constant") if smear > 1 else window
+@contextmanager
+def _with_movers(prepared_signals: np.ndarray, ideal: Ideal, rig: Rig, middle_s: float, exposure_s: float, threads: int) -> Iterator[None]:
+    """Prepared signals (3, H, W) with the movers where they are in the middle of an exposure, smeared by their way during it."""
+    kept = []
+    for one in ideal.movers:
+        by, smear = one.cells_s * middle_s, one.cells_s * exposure_s
+        top, left, part = moved_into(ideal.signals, one, ideal.behind, ideal.weights, 1 - rig.module.veil.value, by, smear, threads)
+        wide = [slice(max(o - 2 * REACH, 0), o + n + 2 * REACH) for o, n in zip((top, left), part.shape[1:], strict=True)]
+        around = ideal.signals[:, wide[0], wide[1]].copy()
+        around[:, top - wide[0].start :, left - wide[1].start :][:, : part.shape[1], : part.shape[2]] = part
+        kept.append((wide, prepared_signals[:, wide[0], wide[1]].copy()))
+        inner = tuple(
+            slice(REACH if w.start else 0, -REACH if w.stop < n else None) for w, n in zip(wide, ideal.signals.shape[1:], strict=True)
+        )
+        prepared_signals[:, wide[0], wide[1]][:, *inner] = prepared(around, rig.oversample, threads)[:, *inner]
+    try:
+        yield
+    finally:
+        for wide, before in reversed(kept):
+            prepared_signals[:, wide[0], wide[1]] = before
 
 
 def white_luminance(scene: Scene) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -111,23 +112,29 @@ def write_shot(shot: Shot, rig: Rig, scene: Scene, path: Path, *, opcodes: bool 
     return write_dng(frame, path, thumbnail=thumbnail(frame), overwrite=overwrite)
 
 
+def truth_names(folder: Path, stems: Sequence[str]) -> list[Path]:
+    """Files of the truth in a folder: of the scene, and of frames by their names."""
+    return [folder / name for name in ("scene.tiff", "depth.tiff", "shots.json", *(f"{stem}.mosaic.tiff" for stem in stems))]
+
+
 def write_frame_truth(shot: Shot, rig: Rig, folder: Path, stem: str, overwrite: bool) -> Path:
     """The noise-free mosaic of a frame in stored numbers (float16 offsets would round it: float32 TIFF)."""
-    path = folder / f"{stem}.mosaic.tiff"
+    path = truth_names(folder, [stem])[-1]
     _tiff(path, shot.noise_free(rig).astype(np.float32), overwrite)
     return path
 
 
 def write_truth(ideal: Ideal, rig: Rig, scene: Scene, shots: list[tuple[str, Shot]], folder: Path, overwrite: bool) -> list[Path]:
-    """What the scene was, as an ideal lens would place it: scene-linear Rec.2020, D65 (1 = a perfect white on the reference plane, whose
-    light is made white by Bradford's adaptation), and depth; and `shots.json` with exposure and movement of every frame."""
+    """What stands still in the scene, on pixels where a lens without distortion would place it: scene-linear Rec.2020, D65 (1 = a perfect
+    white on the reference plane, whose light is made white by Bradford's adaptation), and depth; and `shots.json` with exposure and
+    movement of every frame."""
     assert ideal.xyz is not None
     assert ideal.depth_m is not None
     white = xyz(scene.light)
     to_working = np.linalg.inv(rgb_to_xyz("rec2020")) @ bradford(white / white[1], D65_XYZ) / white_luminance(scene)
-    linear = np.tensordot(to_working, ideal.xyz, 1).transpose(1, 2, 0)
-    paths = [folder / "scene.tiff", folder / "depth.tiff", folder / "shots.json"]
-    _tiff(paths[0], linear.astype(np.float32), overwrite)
+    linear = np.einsum("rc,chw->hwr", to_working.astype(np.float32), ideal.xyz, optimize=True)
+    paths = truth_names(folder, [])
+    _tiff(paths[0], linear, overwrite)
     _tiff(paths[1], ideal.depth_m, overwrite)
     facts = {
         "scene": {"name": scene.name, "illuminance_lx": scene.illuminance_lx, "reference": scene.reference, "notes": scene.notes},
@@ -135,6 +142,7 @@ def write_truth(ideal: Ideal, rig: Rig, scene: Scene, shots: list[tuple[str, Sho
         "mapping": {"ideal_mm": rig.seen.ideal_mm.tolist(), "real_mm": rig.seen.real_mm.tolist(), "scale_mm": rig.seen.scale_mm},
         "frames": [
             {"file": name, "start_s": s.start_s, "exposure_s": s.exposure.exposure_s, "iso": s.exposure.iso, **s.movement}
+            | {"subjects_right_px": s.subjects_px}
             for name, s in shots
         ],
     }

@@ -24,14 +24,14 @@ from apochromat.sensor.color import best_3x3_error, camera_rgb, color_profile
 from apochromat.shoot import ideal_image, rigged, shoot
 from apochromat.shot_files import write_shot
 
-CROP, FINER = (768, 1024), 2
+CROP = (768, 1024)
 GREYS = slice(18, 24)
 
 
 @pytest.fixture(scope="module")
 def rig():
     """The middle of the telephoto module's sensor, focused far."""
-    return rigged(camera("flagship-2025"), "tele-apo", crop=CROP, oversample=FINER)
+    return rigged(camera("flagship-2025"), "tele-apo", crop=CROP)
 
 
 def photograph(rig, light, path, *, seed=0, threads=2, opcodes=False):
@@ -81,14 +81,14 @@ def test_one_seed_is_one_file_on_any_number_of_threads(rig, tmp_path):
 def test_point_spreads_just_made_are_those_kept_for_later(rig, tmp_path, monkeypatch):
     monkeypatch.setattr(fields, "cache_folder", lambda *parts: tmp_path / parts[-1])
     monkeypatch.setattr(fields, "TILES", (1, 1))
-    made, kept = (fields.psf_field(rig.lens, rig.seen, np.inf, (1.0, 1.0), 2.24) for _ in range(2))
+    made, kept = (fields.psf_field(rig.lens, rig.seen, np.inf, (1.0, 1.0), 2.24, 2.24) for _ in range(2))
     assert (made.kernels == kept.kernels).all()
     assert list(tmp_path.glob("*.npz"))
 
 
 def test_command_gives_the_same_file_on_one_processor(tmp_path):
     program("taskset")
-    wish = ["shoot", "slanted-edges", "--lens", "tele-apo", "--crop", "1024x768", "--oversample", FINER, "--seed", 4, "-q", "-o"]
+    wish = ["shoot", "slanted-edges", "--lens", "tele-apo", "--crop", "1024x768", "--seed", 4, "-q", "-o"]
     done = [run_apo(*wish, tmp_path / "all.dng"), run_apo(*wish, tmp_path / "one.dng", prefix=("taskset", "-c", "0"))]
     assert [(d.returncode, d.stderr) for d in done] == [(0, "")] * 2
     assert (tmp_path / "all.dng").read_bytes() == (tmp_path / "one.dng").read_bytes()

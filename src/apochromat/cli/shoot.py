@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ FAR = math.inf
 MOSTLY = 0.5  # share of clipped pixels that is said
 IMAGE_LUX = 500.0  # on a picture whose light nobody states
 MOST_FRAMES = 300
+TRUTH = "truth"  # the folder beside the DNGs
 FINDER = (96, 128)  # cells of the small scene on which it focuses
 
 
@@ -43,7 +45,7 @@ def shoot(
     focus: Annotated[str, typer.Option(help="Distance in m, far, or auto.")] = "auto",
     tripod: Annotated[bool, typer.Option("--tripod", help="No hand tremor.")] = False,
     crop: Annotated[str, typer.Option(metavar="WxH", help="Read only the middle of the sensor.")] = "",
-    oversample: Annotated[int, typer.Option(min=1, max=3, help="Cells of the scene per pixel: 2 for charts.")] = 1,
+    oversample: Annotated[float, typer.Option(min=1.25, max=3, help="Cells of the scene per pixel, either way.")] = 1.25,
     opcodes: Annotated[bool, typer.Option("--opcodes", help="State shading and distortion: GainMap, WarpRectilinear.")] = False,
     truth: Annotated[bool | None, typer.Option("--truth/--no-truth", help="Write the truth too.", show_default="with a folder")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of scene, noise and tremor.")] = 0,
@@ -93,7 +95,7 @@ class Taking:
     focus_m: float | None  # None: found from the scene
     f_number: float | None
     crop: tuple[int, int] | None
-    oversample: int
+    oversample: float
     light: Light
     frames: int | None  # None: as the light asks for
     steps_ev: tuple[float, ...]
@@ -130,17 +132,17 @@ def _taken(taking: Taking, files: Files, steps: Steps) -> int:
 
     steps.tell("camera", 0.0)
     described = camera(taking.camera)
-    focus_m = twin.autofocus_m(_scene(taking, FINDER)) if taking.focus_m is None else taking.focus_m
-    rig = _rig(taking, described, focus_m)
-    steps.tell("scene", 0.0)
-    scene = _scene(taking, rig.ideal_shape)
-    exposures = _exposures(taking, rig, scene)
-    names = files.names(scene.name, len(exposures))
+    small = _scene(taking, FINDER)
+    rig = _rig(taking, described, twin.autofocus_m(small) if taking.focus_m is None else taking.focus_m)
+    exposures = _exposures(taking, rig, small)
+    names = files.names(small.name, len(exposures))
     truth = files.is_folder if files.truth is None else files.truth
-    _ready(files, names)
-    _note(rig, scene, exposures, steps)
-    ideal = twin.ideal_image(scene, rig, truth=truth, threads=_threads(), told=steps.tell)
-    return _written(ideal, rig, scene, exposures, names, taking, files, truth, steps)
+    _ready(files, names, truth)
+    _note(rig, small, exposures, steps)
+    fields = twin.fields_of(rig, [layer.distance_m for layer in small.layers], steps.tell)  # before the scene takes its memory
+    steps.tell("scene", 0.0)
+    ideal = twin.ideal_image(_scene(taking, rig.ideal_shape), rig, fields, truth=truth, threads=_threads(), told=steps.tell)
+    return _written(ideal, rig, replace(small, layers=()), exposures, names, taking, files, truth, steps)
 
 
 def _rig(taking: Taking, described: Any, focus_m: float) -> Rig:
@@ -173,15 +175,21 @@ def _exposures(taking: Taking, rig: Rig, scene: Scene) -> list[Exposure]:
     return [found] * (taking.frames or found.frames)
 
 
-def _ready(files: Files, names: list[Path]) -> None:
+def _ready(files: Files, names: list[Path], truth: bool) -> None:
     """Refuse, before the work, what cannot be written."""
     from apochromat.picture.files import refuse_existing
+    from apochromat.shot_files import truth_names
 
-    if files.is_folder:
-        files.place.mkdir(parents=True, exist_ok=True)
-    elif not files.place.parent.is_dir():
+    folder = files.place if files.is_folder else files.place.parent
+    if not files.is_folder and not folder.is_dir():
         raise UsageError(f"-o {files.place}: expected a folder that exists, found none")
-    for name in names:
+    try:
+        (folder / TRUTH if truth else folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"expected a folder that can be written, found {folder}: {(error.strerror or str(error)).lower()}") from error
+    for name in (*names, *(truth_names(folder / TRUTH, [n.stem for n in names]) if truth else ())):
         refuse_existing(name, files.overwrite)
 
 
@@ -212,9 +220,7 @@ def _written(
     from apochromat import shot_files
     from apochromat.shoot import shoot as frames_of
 
-    folder = names[0].parent / "truth"
-    if truth:
-        folder.mkdir(exist_ok=True)
+    folder = names[0].parent / TRUTH
     shots = []
     for k, shot in enumerate(frames_of(ideal, rig, exposures, seed=taking.seed, still=taking.tripod, threads=_threads())):
         steps.tell("frames", k / len(names))

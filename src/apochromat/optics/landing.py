@@ -1,7 +1,6 @@
 """Where the ideal image lands on the sensor: distortion, shading, hand tremor and rolling shutter in one resampling.
 
-Cubic B-splines through the ideal image's cells (M. Unser, "Splines: a perfect fit", IEEE SP Magazine 16, 1999); each pixel samples the
-one channel that its colour filter lets through.
+Each pixel samples the one channel that its colour filter lets through; see `resampling.py`.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates, spline_filter
 
 from apochromat.optics.focused import Mapping
+from apochromat.optics.resampling import ROWS, sampled
 
 FINEST = 0.5  # pixels of motion between two instants of an exposure
 MOST_INSTANTS = 12
-BAND = 128  # rows worked on at once
+TABLE = 4096  # heights at which mapping and shading are looked up
 
 
 @dataclass(frozen=True)
@@ -43,69 +42,97 @@ class Shutter:
     read_out_s: float
 
 
-def splines(signals: np.ndarray, threads: int = 2) -> np.ndarray:
-    """Spline coefficients (C, H, W) float32 of an ideal image's signals."""
-    with ThreadPoolExecutor(threads) as pool:
-        return np.stack(list(pool.map(lambda plane: spline_filter(plane, 3, output=np.float32, mode="mirror"), signals)))
-
-
 def landed(
-    coefficients: np.ndarray, shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray, path: Path, shutter: Shutter,
-    *, oversample: int = 1, threads: int = 2,
+    signals: np.ndarray, shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray, path: Path, shutter: Shutter,
+    *, oversample: float = 1.0, threads: int = 2,
 ) -> np.ndarray:  # fmt: skip
-    """The RGGB mosaic (H, W) float32 of an ideal image, by its spline coefficients (3, h, w), as it moves before the shutter.
+    """The RGGB mosaic (H, W) float32 of an ideal image, by its prepared signals (3, h, w), as it moves before the shutter.
 
     shading (C, n): what a pixel of each channel gets at the heights `seen.real_mm`, beside what the signals say. oversample: cells of the
-    signals per pixel, either way; a pixel takes their mean.
+    signals per pixel, either way.
     """
-    height, _width = shape
     mosaic = np.empty(shape, np.float32)
-    bands = [(top, min(top + BAND, height)) for top in range(0, height, BAND)]
-
-    def one(band: tuple[int, int]) -> None:
-        mosaic[band[0] : band[1]] = _band(coefficients, band, shape, pitch_mm, seen, shading, path, shutter, oversample)
-
+    view = _View(signals, shape, oversample, _Radial.of(shape, pitch_mm, seen, shading), path, shutter)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, bands))
+        list(pool.map(lambda top: _band(view, top, mosaic[top : top + 2 * ROWS]), range(0, shape[0], 2 * ROWS)))
     return mosaic
 
 
-def _band(
-    coefficients: np.ndarray, band: tuple[int, int], shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray,
-    path: Path, shutter: Shutter, oversample: int,
-) -> np.ndarray:  # fmt: skip
-    """Rows of the mosaic."""
-    out = np.empty((band[1] - band[0], shape[1]), np.float32)
-    for row in (0, 1):
-        for column in (0, 1):
-            rows, columns = np.arange(band[0] + row, band[1], 2), np.arange(column, shape[1], 2)
-            out[row::2, column::2] = _colour(
-                coefficients[row + column], rows, columns, shape, pitch_mm, seen, shading[row + column], path, shutter, oversample
-            )
+def placed(signals: np.ndarray, shape: tuple[int, int], oversample: float, threads: int = 2) -> np.ndarray:
+    """Prepared signals (C, h, w) on pixels (C, H, W) float32 about the middle, where an ideal lens would place them."""
+    out = np.empty((len(signals), *shape), np.float32)
+    x = ((np.arange(shape[1]) - (shape[1] - 1) / 2) * oversample + (signals.shape[2] - 1) / 2)[None]
+
+    def one(top: int) -> None:
+        rows = np.arange(top, min(top + ROWS, shape[0]))
+        y = ((rows - (shape[0] - 1) / 2) * oversample + (signals.shape[1] - 1) / 2)[:, None]
+        for plane, found in zip(signals, out, strict=True):
+            found[rows] = sampled(plane, y + 0 * x, x + 0 * y, oversample)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, range(0, shape[0], ROWS)))
     return out
 
 
-def _colour(
-    plane: np.ndarray, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray,
-    path: Path, shutter: Shutter, oversample: int,
-) -> np.ndarray:  # fmt: skip
-    """Pixels of one colour: the mean of their samples over the exposure and over their cells."""
-    instants = _instants(path, shutter)
-    total = np.zeros((len(rows), len(columns)), np.float32)
-    inside = (np.arange(oversample) + 0.5) / oversample - 0.5
-    for dy in inside:
-        for dx in inside:
-            y, x = rows + dy - (shape[0] - 1) / 2, columns + dx - (shape[1] - 1) / 2  # pixels from the middle
-            height_mm = pitch_mm * np.sqrt(y[:, None] ** 2 + x**2)
-            ratio = seen.ideal(height_mm) / np.maximum(height_mm, 1e-12)
-            for when in instants:
-                right, down, turn = path.at(shutter.start_s + rows / shape[0] * shutter.read_out_s + when)
-                u, v = (x * ratio - right[:, None]), (y[:, None] * ratio - down[:, None])
-                u, v = u + turn[:, None] * v, v - turn[:, None] * u
-                at = np.stack([v, u]) * oversample + np.array([(n - 1) / 2 for n in plane.shape])[:, None, None]
-                total += map_coordinates(plane, at, np.float32, order=3, mode="nearest", prefilter=False)
-    light = np.interp(height_mm, seen.real_mm, shading, right=0.0)
-    return np.maximum(total * (light / (len(instants) * oversample**2)), 0)
+@dataclass(frozen=True)
+class _Radial:
+    """Even tables over the squared height, 0 at the middle and 1 at the corner: ideal over real height (n,), shading (C, n)."""
+
+    corner: float  # pixels
+    ratio: np.ndarray
+    shading: np.ndarray
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray) -> _Radial:
+        corner = float(np.hypot(*shape)) / 2
+        height_mm = np.sqrt(np.maximum(np.linspace(0, 1, TABLE), 1e-12)) * corner * pitch_mm
+        light = np.stack([np.interp(height_mm, seen.real_mm, channel, right=0.0) for channel in shading])
+        return cls(corner, seen.ideal(height_mm) / height_mm, light)
+
+    def at(self, y: np.ndarray, x: np.ndarray, channel: int) -> tuple[np.ndarray, np.ndarray]:
+        """Ratio and shading of one channel at pixels from the middle."""
+        place = (y**2 + x**2) * ((TABLE - 1) / self.corner**2)
+        low = np.minimum(place.astype(np.int32), TABLE - 2)
+        part = place - low
+        ratio, light = ((table.take(low) * (1 - part) + table.take(low + 1) * part) for table in (self.ratio, self.shading[channel]))
+        return ratio, light
+
+
+@dataclass(frozen=True)
+class _View:
+    """What every pixel of a mosaic is found from."""
+
+    signals: np.ndarray
+    shape: tuple[int, int]
+    oversample: float
+    radial: _Radial
+    path: Path
+    shutter: Shutter
+
+
+def _band(view: _View, top: int, out: np.ndarray) -> None:
+    """Rows of the mosaic from `top` on."""
+    for row in (0, 1):
+        for column in (0, 1):
+            rows, columns = np.arange(top + row, top + len(out), 2), np.arange(column, view.shape[1], 2)
+            out[row::2, column::2] = _colour(view, row + column, rows, columns)
+
+
+def _colour(view: _View, channel: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Pixels of one colour: the mean of their samples over the exposure."""
+    plane, shutter = view.signals[channel], view.shutter
+    y, x = (rows - (view.shape[0] - 1) / 2)[:, None], (columns - (view.shape[1] - 1) / 2)[None]  # pixels from the middle
+    ratio, light = view.radial.at(y, x, channel)
+    ideal_x, ideal_y = x * ratio, y * ratio
+    instants = _instants(view.path, shutter)
+    total = np.zeros(ratio.shape, np.float32)
+    for when in instants:
+        right, down, turn = (v[:, None] for v in view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + when))
+        u, v = ideal_x - right, ideal_y - down
+        u, v = u + turn * v, v - turn * u
+        middle = [(n - 1) / 2 for n in plane.shape]
+        total += sampled(plane, v * view.oversample + middle[0], u * view.oversample + middle[1], view.oversample)
+    return np.maximum(total * (light / len(instants)).astype(np.float32), 0)
 
 
 def _instants(path: Path, shutter: Shutter) -> np.ndarray:

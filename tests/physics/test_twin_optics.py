@@ -1,0 +1,137 @@
+"""The twin's way through the lens in parts: resampling, far light, what moves and what it hides."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from apochromat.camera.description import camera
+from apochromat.camera.exposure import Exposure
+from apochromat.light.scene import Layer, Scene
+from apochromat.light.spectra import illuminant
+from apochromat.optics.imaging import add_veil, channel_weights, imaged
+from apochromat.optics.moving import displaced
+from apochromat.optics.psf_field import psf_field
+from apochromat.optics.resampling import prepared, sampled
+from apochromat.shoot import ideal_image, rigged, shoot
+
+D65 = illuminant("D65")
+CROP = (384, 512)
+
+
+@pytest.mark.parametrize(("oversample", "bound"), [(1.25, 0.015), (1.5, 0.006), (2.0, 0.003), (3.0, 0.002)])
+def test_resampling_gives_the_mean_over_a_pixel_at_any_place(oversample, bound):
+    """Waves from still to the pixels' Nyquist frequency, given as means over cells, at places that fall anywhere between them."""
+    cells, place = np.arange(240), np.linspace(60, 180, 977)
+    for frequency in np.linspace(0, 0.5, 11) / oversample:
+        wave = np.cos(2 * np.pi * frequency * cells) * np.sinc(frequency)
+        plane = prepared(np.broadcast_to(wave, (1, 48, 240)).astype(np.float32), oversample)[0]
+        found = sampled(plane, np.full((1, len(place)), 23.37), place[None], oversample)[0]
+        expected = np.cos(2 * np.pi * frequency * place) * np.sinc(frequency * oversample)
+        assert found == pytest.approx(expected, abs=bound)
+
+
+def test_resampling_keeps_what_is_even():
+    plane = prepared(np.full((1, 40, 50), 3.0, np.float32), 1.25)[0]
+    y, x = np.meshgrid(np.linspace(-4, 44, 61), np.linspace(-4, 54, 61), indexing="ij")
+    assert sampled(plane, y, x, 1.25) == pytest.approx(3.0, rel=2e-4)
+
+
+@pytest.mark.parametrize(("by", "smear"), [(0.0, 0.0), (2.3, 0.0), (-1.6, 0.4), (3.25, 7.5), (11.0, 30.0)])
+def test_what_is_displaced_keeps_its_light_and_its_middle_moves(by, smear):
+    part = np.zeros((2, 3, 40))
+    part[:, :, 10:14] = (1, 2, 3, 4)
+    first, found = displaced(part, by, smear)
+    at = np.arange(found.shape[-1]) + first
+    assert found.sum(-1) == pytest.approx(10)
+    assert (found * at).sum(-1) / 10 == pytest.approx((part * np.arange(40)).sum(-1) / 10 + by, abs=1e-6)
+    spread = ((found - 0) * at**2).sum(-1) / 10 - ((found * at).sum(-1) / 10) ** 2
+    assert spread[0, 0] == pytest.approx(1.0 + smear**2 / 12, abs=0.26)  # what is linear between cells adds a sixth to a quarter
+
+
+@pytest.fixture(scope="module")
+def rig():
+    return rigged(camera("flagship-2025"), "tele-apo", crop=CROP)
+
+
+def field_of(rig, distance_m=np.inf):
+    pitch = rig.pitch_mm / rig.oversample
+    frame_mm = rig.ideal_shape[0] * pitch, rig.ideal_shape[1] * pitch
+    return psf_field(rig.lens, rig.seen, distance_m, frame_mm, pitch * 1e3, rig.pitch_mm * 1e3)
+
+
+def point(rig, *places, distance_m=np.inf):
+    plane = np.zeros((1, *rig.ideal_shape), np.float32)
+    for y, x in places:
+        plane[0, y, x] = 1e6
+    return Layer(plane, distance_m)
+
+
+def test_a_lamp_has_a_round_glow_that_falls_with_the_cube_of_the_distance(rig):
+    """Rings that cross the rim of the kernel's square: no step at its edge, none at its corners."""
+    weights = channel_weights(D65[None], rig.response)
+    middle = [n // 2 for n in rig.ideal_shape]
+    light = imaged([point(rig, middle)], {np.inf: field_of(rig)}, weights)[1]
+    y, x = (np.arange(n) - m for n, m in zip(light.shape, middle, strict=True))
+    radius, angle = np.hypot(y[:, None], x), np.arctan2(y[:, None], x)
+    diagonal = np.abs(np.abs(np.sin(2 * angle))) > 0.7
+    rings = [(radius >= r) & (radius < r + 6) for r in (16, 22, 28, 34, 40, 60, 90)]
+    for ring in rings:
+        assert light[ring & diagonal].mean() == pytest.approx(light[ring & ~diagonal].mean(), rel=0.25)
+    fall = [np.log(light[ring].mean()) for ring in rings]
+    slopes = np.diff(fall) / np.diff([np.log(radius[ring].mean()) for ring in rings])
+    assert slopes == pytest.approx(-3, abs=0.8)
+
+
+def test_veil_is_taken_from_where_it_is_scattered(rig):
+    light = np.zeros((3, *rig.ideal_shape), np.float32)
+    light[:, 100, 120] = 5.0
+    add_veil(light, 0.02)
+    assert light.sum((1, 2), dtype=float) == pytest.approx([5, 5, 5], rel=1e-4)
+    assert light[:, 100, 120] == pytest.approx(5 * 0.98, rel=1e-3)
+
+
+def board_before_lamp(rig, left, lamp_is=1e5):
+    """A dark board, 80 x 120 cells, that walks from `left` cells beside a lamp in a wall that is 1; and the lamp's cell."""
+    height, width = rig.ideal_shape
+    wall, cover = np.full((1, height, width), 1.0, np.float32), np.zeros((height, width), np.float32)
+    lamp = height // 2, width // 2 + 40
+    wall[0, lamp[0], lamp[1]] = lamp_is
+    cover[lamp[0] - 60 : lamp[0] + 60, lamp[1] + left : lamp[1] + left + 80] = 1
+    board = Layer(cover[None] * np.float32(0.2), 5.0, cover, moves=True)
+    return Scene("walk", D65[None] * 30.0, (Layer(wall, np.inf), board), 100.0, "the wall", D65), lamp
+
+
+def mean_electrons(ideal, rig, count=1, exposure_s=1e-3):
+    exposure = Exposure(exposure_s, rig.sensor.converter.base_iso.value, count, 0.0)
+    return list(shoot(ideal, rig, [exposure] * count, still=True))
+
+
+def test_movement_of_a_subject_is_that_of_its_edges(rig):
+    """The board's middle in noise-free greens, over the wall without it, beside what is told: 0.1 pixel."""
+    scene, _ = board_before_lamp(rig, -240, lamp_is=1)
+    ideal = ideal_image(scene, rig)
+    wall = mean_electrons(replace(ideal, movers=()), rig)[0].mean
+    shots = mean_electrons(ideal, rig, 3)
+    row = np.s_[rig.shape[0] // 2 - 30 : rig.shape[0] // 2 - 10]
+    across, middles = np.arange(rig.shape[1]), []
+    for shot in shots:
+        dark = 1 - (shot.mean / wall)[row].mean(0)
+        middles.append(float((dark * across).sum() / dark.sum()))
+    told = [shot.subjects_px[0] for shot in shots]
+    assert np.diff(told).min() > 2
+    assert np.diff(middles) == pytest.approx(np.diff(told), abs=0.1)
+
+
+def test_a_lamp_behind_what_moves_is_gone_with_its_glow(rig):
+    """Beside the board the lamp is a thousand times the board; behind it, what is seen there is the board."""
+    unveiled = replace(rig, module=rig.module.model_copy(update={"veil": rig.module.veil.model_copy(update={"value": 0.0})}))
+    seen = {}
+    for left in (20, -40):
+        scene, lamp = board_before_lamp(rig, left)
+        y, x = (int((n - m / 2) / rig.oversample + size / 2) for n, m, size in zip(lamp, rig.ideal_shape, rig.shape, strict=True))
+        mean = mean_electrons(ideal_image(scene, unveiled), unveiled, exposure_s=1e-5)[0].mean
+        seen[left] = mean[y - 2 : y + 3, x - 2 : x + 3].max()
+        board = np.median(mean[y - 20 : y + 20, x - 20 : x + 20])
+    assert seen[20] > 1000 * board
+    assert seen[-40] < 2.5 * board  # colours of the mosaic
