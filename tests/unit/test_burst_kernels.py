@@ -1,0 +1,145 @@
+"""Kernels of the burst merge against their oracles: sizes that fill no tile, displacements that leave the frame, borders."""
+
+import numpy as np
+import pytest
+from oracle import burst as oracle
+
+from apochromat.develop.burst.planes import BORDER, planes
+from apochromat.develop.burst.sums import Sums
+from apochromat.light.noise import NoiseModel
+from apochromat.native import kernels
+
+SHAPES = [(18, 20), (34, 50), (66, 38), (62, 130)]  # of mosaics
+FAR = [0.0, 0.5, -0.25, 3.3, -17.4, 90.0, -1e4, 1e9]  # displacements that are put among the others, each one of a tile
+
+
+def field(rng, height, width):
+    """A smooth picture with noise, about 0..1."""
+    y, x = np.mgrid[:height, :width]
+    return (0.4 + 0.3 * np.sin(0.35 * x + 0.2 * y) * np.cos(0.11 * y) + 0.05 * rng.standard_normal((height, width))).astype(np.float32)
+
+
+def displacements(rng, rows, columns, spread=6.0):
+    """Displacements (rows, columns, 2) of all sizes, some of which look past the frame."""
+    flow = rng.uniform(-spread, spread, (rows, columns, 2)).astype(np.float32)
+    flow.reshape(-1)[: len(FAR)] = FAR[: flow.size]
+    return flow
+
+
+def bordered(plane):
+    """As kernels want planes: the border repeated."""
+    return np.pad(plane, [(0, 0)] * (plane.ndim - 2) + [(BORDER, BORDER)] * 2, "edge")
+
+
+def tiles(length, side):
+    return -(-length // side)
+
+
+def agree(found, expected, scale=None):
+    """Within 1e-4 of the largest value, or of `scale`; and the values are not all alike."""
+    scale = np.abs(expected).max() if scale is None else scale
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * float(np.max(scale)))
+    assert np.ptp(expected) > 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("gain", "ceiling"), [(1.0, 1e9), (3.7, 0.98), (0.3, 0.2)])
+def test_planes_equal_oracle(shape, gain, ceiling):
+    rng = np.random.default_rng(1)
+    mosaic = field(rng, *shape) - np.float32(0.3)  # black noise is negative, and the root's argument too
+    stabilise = np.column_stack([rng.uniform(100, 900, 4), rng.uniform(1, 30, 4)]).astype(np.float32)
+    found = planes(mosaic, stabilise, gain, ceiling)
+    colors, grey, samples = oracle.planes(mosaic, stabilise, gain, ceiling)
+    agree(found.colors, bordered(colors))
+    agree(found.pyramid[0], bordered(grey))
+    agree(found.samples, bordered(samples))
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (33, 70), (129, 47)])
+def test_halves_equal_oracle(shape):
+    plane = field(np.random.default_rng(2), *shape)
+    found = np.empty([n // 2 + 2 * BORDER for n in shape], np.float32)
+    kernels.burst_halve(plane=bordered(plane), half=found)
+    agree(found, bordered(oracle.halve(plane)))
+
+
+@pytest.mark.parametrize("shape", [(17, 18), (33, 20), (50, 33)])
+def test_normal_equations_equal_oracle(shape):
+    rng = np.random.default_rng(3)
+    one, other = field(rng, *shape), field(rng, *shape)
+    flow = displacements(rng, *(tiles(n, 16) for n in shape))
+    found = np.empty((*flow.shape[:2], 7), np.float32)
+    kernels.burst_align(reference=bordered(one), frame=bordered(other), flow=flow, sums=found)
+    expected = oracle.align(one, other, flow)
+    for n in range(7):
+        agree(found[..., n], expected[..., n], scale=np.abs(expected[..., n]).max() + 1e-3)
+
+
+@pytest.mark.parametrize("shape", [(9, 10), (16, 24), (25, 43)])
+def test_differences_equal_oracle(shape):
+    rng = np.random.default_rng(4)
+    one, other = (np.stack([field(rng, *shape) for _ in range(3)]) for _ in range(2))
+    flow = displacements(rng, *(tiles(n, 8) for n in shape))
+    found = np.empty((*flow.shape[:2], 6), np.float32)
+    kernels.burst_trust(reference=bordered(one), frame=bordered(other), flow=flow, facts=found)
+    agree(found, oracle.trust(one, other, flow))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("gain", "limit"), [(1.0, 1e9), (4.0, 0.98)])
+def test_sums_equal_oracle(shape, gain, limit):
+    """Two frames one after the other, one at half its trust, with hot samples in them; counted as the class does it."""
+    rng = np.random.default_rng(5)
+    model, sums, expected = np.array([2e-3, 2e-5]), Sums.empty(*shape), np.zeros((2, *shape))
+    for share in (1.0, 0.5):
+        mosaic = field(rng, *shape)
+        mosaic[rng.random(shape) < 0.02] = 3.0
+        believed, flow = rng.uniform(0, share, sums.trusted.shape), displacements(rng, *sums.trusted.shape)
+        sums.add(bordered(oracle.positions(mosaic)), flow, believed, NoiseModel(np.full(3, model[0]), np.full(3, model[1])), gain, limit)
+        expected += oracle.add(mosaic.astype(np.float64), flow, believed, model, gain, limit, isolated=0.02)
+    for found, true in zip(sums.light.reshape(2, *shape), expected, strict=True):
+        agree(found, true)
+
+
+@pytest.mark.parametrize("grid", [(2, 3), (7, 5)])
+def test_kernels_of_the_samples_equal_oracle(grid):
+    rng = np.random.default_rng(6)
+    flow, believed = displacements(rng, *grid, spread=9), rng.uniform(0, 1, grid).astype(np.float32)
+    flow = np.where(np.abs(flow) > 1e5, np.float32(0.5), flow)  # where a float has no fraction left there is nothing to compare
+    before = rng.uniform(0, 1, (*grid, 4, 6, 6)).astype(np.float32)
+    found = np.empty_like(before)
+    kernels.burst_spread(flow=flow, trust=believed, before=before, seen=found)
+    agree(found, before + oracle.spread(flow, believed))
+    np.testing.assert_allclose((found - before).sum((-2, -1)), np.repeat(believed[..., None], 4, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 10), (18, 22), (34, 46), (40, 150)])
+def test_pilot_equals_oracle(shape):
+    """Of seeds the first whose coefficients all keep a distance from the threshold, since the two may differ in what they keep there."""
+    balance = np.array([[1.8, 1.0], [1.0, 1.6]], np.float32)
+    noise, threshold, rounding = np.array([2e-3, 2e-5], np.float32), 3.0, 2e-5
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        mosaic = (field(rng, *shape) / np.tile(balance, (shape[0] // 2, shape[1] // 2))).astype(np.float32)
+        frames = rng.uniform(1, 8, [tiles(n, 16) for n in shape]).astype(np.float32)
+        frames = np.pad(frames, [(0, int(n == 1)) for n in frames.shape], "edge")
+        expected, distance = oracle.pilot(mosaic, balance, noise, frames, threshold)
+        if distance > rounding:
+            break
+    assert distance > rounding, "expected a picture whose coefficients are all far from the threshold"
+    found = np.empty((shape[0] // 2, 2, shape[1] // 2, 2), np.float32)
+    kernels.burst_pilot(mosaic=mosaic, balance=balance, noise=noise, frames=frames, threshold=threshold, pilot=found)
+    agree(found.reshape(shape), expected)
+    assert np.abs(expected - mosaic * np.tile(balance, (shape[0] // 2, shape[1] // 2))).max() > 0.01
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_restoring_equals_oracle(shape):
+    rng = np.random.default_rng(7)
+    merged, picture = field(rng, *shape), np.stack([field(rng, *shape) for _ in range(3)])
+    seen = rng.uniform(-0.1, 0.3, (*(tiles(n, 16) for n in shape), 4, 6, 6)).astype(np.float32)
+    scale, cells = np.array([0.5, 1.0, 0.7], np.float32), (shape[0] // 2, 2, shape[1] // 2, 2)
+    found = np.empty(cells, np.float32)
+    kernels.burst_restore(merged=merged.reshape(cells), picture=picture, scale=scale, seen=seen, restored=found)
+    agree(found.reshape(shape), oracle.restore(merged, picture, scale, seen))

@@ -1,0 +1,262 @@
+"""The merge of one exposure against closed forms: noise, sharpness, movers, hot pixels, mosaics of every phase and size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from burst_scenes import NIGHT, Mover, Pose, Scene, as_frame, burst, hand, light_of, photographed, truth
+
+from apochromat.develop.burst.merge import Merge
+from apochromat.light.opcodes import TrimBounds
+from apochromat.light.raw_frame import Box
+
+FRAMES = 8
+SURE = 3.7  # standard deviations: a sound merge leaves them once in 5000 runs, and the seeds are fixed
+
+
+def merged(frames):
+    """The merge of frames of one exposure."""
+    merge = Merge(frames[0])
+    for frame in frames[1:]:
+        merge.add(frame)
+    return merge.result()
+
+
+def psnr(found, expected, where=np.s_[24:-24, 24:-24]):
+    return -10 * np.log10(np.mean(np.square(found - expected)[where]))
+
+
+def expected_variance(result, signal):
+    """Variance (H, W) that the result's own noise model states for a noise-free mosaic on the result's scale."""
+    model = result.frame.noise
+    cells = model.relative_variance()
+    height, width = signal.shape
+    return model.variance(signal, 1.0, 1) * cells.repeat(16, 0).repeat(16, 1)[:height, :width]
+
+
+@pytest.fixture(scope="module")
+def still():
+    """A field of one grey, eight times from a tripod: the noise-free mosaic and the merge."""
+    scene = Scene(384, 512, kind="flat")
+    return truth(scene), merged(burst(scene, [Pose()] * FRAMES))
+
+
+@pytest.fixture(scope="module")
+def handheld():
+    """A scene with everything, handheld: noise-free mosaic, first frame, merge."""
+    scene = Scene(384, 512)
+    frames = burst(scene, hand(FRAMES))
+    return scene, truth(scene), light_of(frames[0]), merged(frames)
+
+
+def test_still_field_keeps_its_mean(still):
+    signal, result = still
+    for position in range(4):
+        part = np.s_[position // 2 :: 2, position % 2 :: 2]
+        error = (light_of(result.frame) - signal)[part]
+        deviation = np.sqrt(NIGHT.variance(signal[part].mean(), 1.0, 1) / FRAMES / error.size)
+        assert abs(error.mean()) < SURE * deviation + 0.5 / 65535  # and half a step of the numbers stored
+
+
+def test_still_field_has_the_mean_frames_variance(still):
+    """sigma^2 / N where all count, sigma^2 / n where n do; nearly all count everywhere."""
+    signal, result = still
+    assert result.frames.mean() > 0.97 * FRAMES
+    ratio = np.square(light_of(result.frame) - signal) / expected_variance(result, signal)
+    assert abs(ratio.mean() - 1) < SURE * np.sqrt(2 / ratio.size)
+    assert np.square(light_of(result.frame) - signal).mean() / (NIGHT.variance(signal, 1.0, 1).mean() / FRAMES) < 1.05
+
+
+@pytest.mark.parametrize("lag", [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0)])
+def test_still_field_keeps_white_noise(still, lag):
+    """Samples of one colour 2 or 4 px apart have independent noise: no smoothing in space."""
+    signal, result = still
+    error = light_of(result.frame) - signal
+    for position in range(4):
+        n = error[position // 2 :: 2, position % 2 :: 2]
+        here, there = n[: n.shape[0] - lag[0], : n.shape[1] - lag[1]], n[lag[0] :, lag[1] :]
+        assert abs((here * there).mean() / n.var()) < SURE / np.sqrt(here.size)
+
+
+def test_handheld_flat_patch_has_white_noise_of_the_stated_variance(handheld):
+    """Of the bench's kind: 0.9 to 1.15 of sigma^2 / N, correlation under 0.15; and the file's NoiseProfile within 5 %."""
+    scene, signal, _, result = handheld
+    rows, columns = scene.flat()
+    patch = np.s_[rows.start + 16 : rows.stop - 16, columns.start + 16 : columns.stop - 16]
+    error, stated = (light_of(result.frame) - signal)[patch], expected_variance(result, signal)[patch]
+    sigma = NIGHT.variance(signal[patch], 1.0, 1) / FRAMES
+    assert 0.9 < np.mean(error**2 / sigma) < 1.15
+    assert np.mean(error**2 / stated) == pytest.approx(1, abs=0.05)
+    for position in range(4):
+        n = error[position // 2 :: 2, position % 2 :: 2]
+        n = n - n.mean()
+        for here, there in ((n[1:], n[:-1]), (n[:, 1:], n[:, :-1])):
+            assert abs((here * there).mean() / n.var()) < 0.15
+
+
+def test_handheld_burst_gains_nearly_as_much_as_the_ideal_mean(handheld):
+    _, signal, single, result = handheld
+    ideal = psnr(single, signal) + 10 * np.log10(FRAMES)
+    assert psnr(light_of(result.frame), signal) > ideal - 2
+
+
+def test_a_wrong_alignment_would_be_seen(handheld):
+    """Negative control: the plain mean of the same burst is far from it."""
+    scene, signal, single, _ = handheld
+    mean = np.mean([light_of(f) for f in burst(scene, hand(FRAMES))], 0)
+    assert psnr(mean, signal) < psnr(single, signal) + 10 * np.log10(FRAMES) - 4
+
+
+def mtf50(mosaic, scene):
+    """Frequency, cycles per pixel, at which the response of the scene's bars falls to half, from green samples where they lie."""
+    y, x = np.mgrid[: scene.height, : scene.width]
+    used, distance = (x + y) % 2 == 1, scene.edge_distance(x, y)
+    used &= (np.abs(distance) < 9) & (np.abs(x - scene.width / 2) > 24)
+    used &= (np.minimum(x, scene.width - 1 - x) > 24) & (np.minimum(y, scene.height - 1 - y) > 24)
+    bins = ((distance[used] + 9) * 4).astype(int)
+    spread = np.bincount(bins, mosaic[used], 72) / np.bincount(bins, minlength=72)
+    response = np.abs(np.fft.rfft(np.diff(spread) * np.hanning(71), 4096))
+    response /= response[0]
+    first = int(np.argmax(response < 0.5))
+    share = (response[first - 1] - 0.5) / (response[first - 1] - response[first])
+    return (first - 1 + share) * 4 / 4096
+
+
+def test_edges_stay_sharp():
+    """MTF50 of merged edges over those of the noise-free frame: mean of four hands at least 0.95."""
+    scene, ratios = Scene(384, 448, kind="bars"), []
+    for seed in range(4):
+        frames = burst(scene, hand(FRAMES, seed=20 + seed), seed=40 + seed)
+        ratios.append(mtf50(light_of(merged(frames).frame), scene) / mtf50(truth(scene), scene))
+    assert np.mean(ratios) >= 0.95
+    assert max(ratios) < 1.1
+
+
+def test_a_softer_edge_has_a_lower_mtf50():
+    """Negative control: 1 2 1 across and down."""
+    scene = Scene(384, 448, kind="bars")
+    around = [truth(scene, Pose(dx, dy)) * (2 - abs(dx)) * (2 - abs(dy)) / 16 for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+    assert mtf50(np.sum(around, 0), scene) < 0.8 * mtf50(truth(scene), scene)
+
+
+@pytest.mark.parametrize(("step", "radius"), [((6.0, 2.0), 26), ((1.5, -1.0), 22), ((25.0, 5.0), 30)])
+def test_a_mover_is_no_worse_than_in_the_single_frame(step, radius):
+    scene, mover = Scene(320, 448), Mover(190.0, 150.0, radius, step)
+    frames = burst(scene, hand(FRAMES), mover=mover)
+    signal, single, result = truth(scene, mover=mover), light_of(frames[0]), light_of(merged(frames).frame)
+    region = mover.region(scene.height, scene.width, FRAMES)
+    assert psnr(result, signal, region) >= psnr(single, signal, region) - 0.2
+    region[:24], region[-24:], region[:, :24], region[:, -24:] = True, True, True, True
+    assert psnr(result, signal, ~region) > psnr(single, signal, ~region) + 5
+
+
+def with_hot_pixels(frames, where, height):
+    """The frames with the same pixels of the sensor too high by `height` of white."""
+    codes = round(height * float(frames[0].levels.white[0] - frames[0].levels.black.mean()))
+    return [replace(f, samples=np.minimum(f.samples + np.uint16(codes) * where, 4095).astype(np.uint16)) for f in frames]
+
+
+@pytest.fixture(scope="module")
+def hot():
+    """A scene and thirty-five lone pixels of the sensor."""
+    where = np.zeros((256, 384), bool)
+    where[np.ix_(range(35, 230, 45), range(41, 360, 46))] = True
+    return Scene(256, 384), where
+
+
+def test_hot_pixels_vanish_when_the_hand_moves(hot):
+    scene, where = hot
+    poses = [Pose(2.7 * n, 3.3 * (n % 3) - 1.9 * n) for n in range(FRAMES)]
+    result = light_of(merged(with_hot_pixels(burst(scene, poses), where, 0.2)).frame)
+    error, sigma = (result - truth(scene))[where], np.sqrt(NIGHT.variance(truth(scene)[where], 1.0, 1) / (FRAMES - 1))
+    assert np.abs(error / sigma).max() < 6
+    assert abs(error.mean()) < 0.02 * 0.2 + SURE * sigma.mean() / np.sqrt(where.sum())
+
+
+def test_hot_pixels_stay_when_nothing_moves(hot):
+    """What all frames show is there: a star looks the same, and the next stage knows hot pixels."""
+    scene, where = hot
+    result = light_of(merged(with_hot_pixels(burst(scene, [Pose()] * FRAMES), where, 0.6)).frame)
+    assert (result - truth(scene))[where] == pytest.approx(0.6, abs=0.05)
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "GRBG", "GBRG", "BGGR"])
+@pytest.mark.parametrize("shape", [(160, 192), (161, 195)])
+def test_every_phase_and_size(cfa, shape):
+    scene = Scene(*shape)
+    frames = burst(scene, hand(4), cfa=cfa)
+    result = merged(frames)
+    assert result.frame.cfa == cfa
+    assert result.frame.active == Box(0, 0, *shape)
+    assert result.frame.samples.shape == shape
+    signal = truth(scene, cfa=cfa)
+    assert psnr(light_of(result.frame), signal) > psnr(light_of(frames[0]), signal) + 4
+
+
+def test_optical_black_and_crop_are_the_references():
+    """Masked columns are cut off, the crop keeps its place in the active area, lists of what is to come stay, those done go."""
+    scene, border = Scene(160, 192), ((3, 5), (7, 2))
+    plain = burst(scene, hand(3), cfa="BGGR")
+    facts = {"active": Box(3, 7, 163, 199), "crop": Box(4, 6, 150, 180), "baseline_exposure_ev": 0.4, "orientation": 6}
+    trim = TrimBounds(top=0, left=0, bottom=160, right=192)
+    framed = [replace(f, samples=np.pad(f.samples, border, constant_values=260), opcodes2=(trim,), **facts) for f in plain]
+    one, other = merged(framed).frame, merged(plain).frame
+    np.testing.assert_array_equal(one.samples, other.samples)
+    assert (one.active, one.crop) == (Box(0, 0, 160, 192), facts["crop"])
+    assert (one.orientation, one.baseline_exposure_ev, one.opcodes1, one.opcodes2) == (6, 0.4, (), (trim,))
+    assert one.profile is plain[0].profile or np.array_equal(one.profile.as_shot_neutral, plain[0].profile.as_shot_neutral)
+
+
+def test_black_noise_keeps_both_halves():
+    """Total darkness: nothing is cut at zero, the pedestal holds six standard deviations of one frame's read noise."""
+    scene = Scene(160, 192, level=0.0, kind="flat")
+    result = merged(burst(scene, [Pose()] * FRAMES)).frame
+    found = light_of(result)
+    assert result.levels.black.min() >= 6 * np.sqrt(NIGHT.offset[0]) * 65535
+    assert result.samples.min() > 0
+    assert abs(found.mean()) < SURE * np.sqrt(NIGHT.offset[0] / FRAMES / found.size) + 0.5 / 65535
+    assert found.var() == pytest.approx(NIGHT.offset[0] / FRAMES, rel=0.06)
+
+
+@pytest.mark.parametrize("level", [0.0, 5.0])
+def test_dark_and_clipped_frames_give_finite_numbers(level):
+    """A frame of noise alone and one that is all clipped."""
+    result = merged(burst(Scene(96, 128, level=level, kind="flat"), hand(3)))
+    assert np.isfinite(result.frames).all()
+    assert (result.frames > 0).all()
+    assert np.isfinite(result.frame.noise.scale).all()
+    assert light_of(result.frame).mean() == pytest.approx(
+        min(light_of(burst(Scene(96, 128, level=level, kind="flat"), hand(3))[0]).mean(), 1), abs=2e-3
+    )
+
+
+def test_numbers_are_finer_than_the_frames_own():
+    """Two frames of 10 bits whose light lies between two numbers: the merged mean is nearer than either number."""
+    rng, noise = np.random.default_rng(4), NIGHT
+    frames = [as_frame(photographed(np.full((128, 128), 0.1237), noise, rng), noise, n) for n in range(4)]
+    coarse = [replace(f, samples=(f.samples // 4 * 4 + 2).astype(np.uint16)) for f in frames]
+    result = merged(coarse).frame
+    assert len(np.unique(result.samples)) > 3 * len(np.unique(coarse[0].samples))
+    assert light_of(result).mean() == pytest.approx(np.mean([light_of(f).mean() for f in coarse]), abs=2e-5)
+
+
+def test_a_frame_of_something_else_counts_nothing():
+    scene = Scene(256, 320)
+    frames, other = burst(scene, hand(3)), burst(replace(scene, seed=77, level=0.3), [Pose()])[0]
+    merge = Merge(frames[0])
+    assert merge.add(frames[1]) > 0.7
+    assert merge.add(replace(other, path="other.dng")) < 0.1
+    result = merge.result()
+    assert result.share["other.dng"] == 0
+    assert result.frames.max() <= 2
+
+
+def test_frames_of_another_size_or_without_a_mosaic_are_refused():
+    frame = burst(Scene(96, 128), [Pose()])[0]
+    merge = Merge(frame)
+    with pytest.raises(ValueError, match=r"expected a frame of 128 x 96 pixels, found .*: small.dng"):
+        merge.add(replace(burst(Scene(96, 96), [Pose()])[0], path="small.dng"))
+    linear = replace(frame, samples=np.repeat(frame.samples[..., None], 3, -1), cfa="", path="linear.dng")
+    linear = replace(linear, levels=replace(linear.levels, black=np.full((1, 1, 3), 256, np.float32), white=np.full(3, 4095, np.float32)))
+    with pytest.raises(ValueError, match=r"expected a frame with a mosaic.*linear.dng"):
+        merge.add(linear)
