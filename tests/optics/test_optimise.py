@@ -11,9 +11,9 @@ from apochromat.optics.lens import SurfaceInfo
 from apochromat.optics.optimise import Goal, Merit, Term, Variable, optimise, read_goal, substitute, swapped
 from apochromat.optics.optimise.alignment import DECENTRE_MM, TILT
 from apochromat.optics.optimise.beams import half_pupil
+from apochromat.optics.optimise.image_terms import LOST_UM
 from apochromat.optics.optimise.least_squares import descend
 from apochromat.optics.optimise.merit import TOLERANCE
-from apochromat.optics.optimise.terms import LOST_UM
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import bundle
 from apochromat.optics.trace import trace

@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hand_lenses import phone, singlet
+from hand_lenses import lens_of, phone, singlet
 
-from apochromat.optics.first_order import first_order
+from apochromat.optics.first_order import first_order, matrices
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import bundle, bundles, rings, square
 from apochromat.optics.trace import MISSED, trace
@@ -91,3 +91,18 @@ def test_quadratures_add_up(points):
 def test_global_precision_is_left_alone():
     first_order(singlet())
     assert jnp.zeros(1).dtype == jnp.float32
+
+
+@pytest.mark.parametrize("mirrors", [False, True])
+def test_first_order_in_closed_form_is_the_derivative_of_the_trace(mirrors):
+    """A lens said to be perturbed is differentiated, whatever its tilts; r^2 terms, mirrors and a stop in the middle count in both."""
+    media = [1.0, 1.0, 1.0, 1.0] if mirrors else [1.6, 1.2, 1.7, 1.0]
+    kinds = ["mirror", "mirror", "stop", "mirror"] if mirrors else ["standard", "standard", "stop", "standard"]
+    thickness = [-8.0, 9.0, 3.0, -20.0] if mirrors else [4.0, 2.0, 3.0, 20.0]
+    lens = lens_of([-1 / 90, 1 / 70, 0.0, -1 / 50], thickness, media, stop=2, kinds=kinds)
+    lens = lens.replace(even=np.array([[3e-3, 1e-5], [-2e-3, 0], [0, 0], [1e-3, 2e-6]]) @ np.eye(2, 8))
+    with float64():
+        index = lens.index(546.0)
+        closed, differentiated = (np.array(matrices(case, index)) for case in (lens, lens.perturbed()))
+    np.testing.assert_allclose(closed, differentiated, rtol=1e-12, atol=1e-14)
+    assert np.abs(closed[1, 1, 0]) > 1e-3

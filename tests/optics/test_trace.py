@@ -146,11 +146,11 @@ def test_tilt_and_decentre_are_those_of_a_mirror_and_a_thin_lens():
 def test_points_lie_on_their_surfaces():
     lens = singlet()
     with float64():
-        points, status = trace_points(lens, Ray(*map(jnp.asarray, rays([[1.0, 2.0]]))), lens.index(546.0))
+        points, end = trace_points(lens, Ray(*map(jnp.asarray, rays([[1.0, 2.0]]))), lens.index(546.0))
     r2 = float(points[0, 0, 0] ** 2 + points[0, 0, 1] ** 2)
     assert float(points[0, 0, 2]) == pytest.approx(50 - np.sqrt(2500 - r2), abs=1e-12)
     assert points.shape == (4, 1, 3)
-    assert status.tolist() == [OK]
+    assert end.status.tolist() == [OK]
 
 
 VARIABLES = [

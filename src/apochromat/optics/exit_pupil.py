@@ -23,7 +23,7 @@ from apochromat.optics.lens import Lens
 from apochromat.optics.linear import solve
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, rings, tangents_of
-from apochromat.optics.trace import CLIPPED, OK, Ray, Traced, trace, trace_points
+from apochromat.optics.trace import CLIPPED, OK, Ray, Traced, at_stop, trace_points
 from apochromat.optics.wavefront import launched_path
 
 LEVELS = ((14, 9, 32), (24, 14, 52))  # degree of the polynomials, rings and arms of rays in the stop, and one ring on its rim
@@ -113,29 +113,17 @@ def _source(lens: Lens, ray: Ray, config: Any) -> Any:
 def _traced(lens: Lens, ray: Ray, wavelength: Any, config: Any) -> tuple[Traced, Any]:
     """Rays (P,) on the image plane, with the path from their object point, and margins (1 + 2 S, P) of the stop and of every edge."""
     index = lens.index(wavelength)
-    end = trace(lens, ray, index, config, apertures=False)
-    points, _ = trace_points(lens, ray, index, config, apertures=False)
+    points, end = trace_points(lens, ray, index, config, apertures=False)
     r2 = ((points[:-1, :, :2] - jnp.asarray(lens.decenter)[:, None]) ** 2).sum(-1)
     semi2, inner2 = jnp.asarray(lens.semi_diameter)[:, None] ** 2, jnp.asarray(lens.inner_radius)[:, None] ** 2
     finite = jnp.isfinite(semi2)
     outer = jnp.where(finite, 1 - r2 / jnp.where(finite, semi2, 1.0), 1.0)
     inner = jnp.where(inner2 > 0, r2 / jnp.where(inner2 > 0, inner2, 1.0) - 1, 1.0)
-    stop = 1 - (_at_stop(lens, ray, points, config) ** 2).sum(-1) / jnp.asarray(lens.stop_radius)[config] ** 2
+    stop = 1 - (at_stop(lens, ray, points, config) ** 2).sum(-1) / jnp.asarray(lens.stop_radius)[config] ** 2
     margins = jnp.concatenate([stop[None], outer, inner])
     clipped = (end.status == OK) & (margins[1:].min(0) < 0)
     path = end.opl + launched_path(ray, jnp.asarray(lens.object_vergence)[config])
     return end._replace(opl=path, status=jnp.where(clipped, CLIPPED, end.status)), margins
-
-
-def _at_stop(lens: Lens, ray: Ray, points: Any, config: Any) -> Any:
-    """Points (P, 2) where rays pass the plane of the stop's vertex."""
-    stop = lens.info.stop
-    if stop == 0:
-        return jnp.stack([ray.x, ray.y], -1)
-    here, before = points[stop], points[stop - 1]
-    along = here[:, 2] - before[:, 2] + jnp.asarray(lens.thickness)[config][stop - 1]
-    along = jnp.where(jnp.abs(along) < 1e-12, 1.0, along)
-    return here[:, :2] - (here[:, 2] / along)[:, None] * (here - before)[:, :2]
 
 
 def _fitted(

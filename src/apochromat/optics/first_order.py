@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
 from apochromat.optics.lens import Lens
 from apochromat.optics.linear import inverse
@@ -28,8 +30,37 @@ class FirstOrder(NamedTuple):
     magnification: Any  # 0 for an object at infinity
 
 
-def matrix(lens: Lens, index: Any, config: Any = 0, last: int | None = None) -> Any:
-    """(2, 2): height and direction cosine M at the image plane (or in the frame of surface `last`) by those at surface 0."""
+def matrices(lens: Lens, index: Any, config: Any = 0) -> tuple[Any, Any]:
+    """(2, 2) each: height and direction cosine M in the stop's vertex plane, and at the image plane, by those at surface 0.
+
+    The derivatives of the real trace at the axis: in closed form, or of a lens with tilts or decentres by differentiating its trace.
+    """
+    if lens.info.is_perturbed:
+        return _differentiated(lens, index, config, lens.info.stop), _differentiated(lens, index, config, None)
+    return centred_matrices(lens, index, config)
+
+
+def centred_matrices(lens: Lens, index: Any, config: Any = 0) -> tuple[Any, Any]:
+    """`matrices` of a lens as if it were centred: paraxial refraction with the r^2 term in each surface's power.
+
+    W. T. Welford, "Aberrations of Optical Systems", 1986, chapter 3.
+    """
+    turned = np.array([-1.0 if s.kind == "mirror" else 1.0 for s in lens.info.surfaces])
+    behind = np.cumprod(turned)  # direction of the light along z
+    ratio = jnp.where(turned < 0, 1.0, index[:-1] / index[1:])
+    bend = -(jnp.asarray(lens.curvature) + 2 * jnp.asarray(lens.even)[:, 0]) * (behind - ratio * behind * turned)
+    along = jnp.asarray(lens.thickness)[config] * behind
+    through = jnp.stack([jnp.stack([1 + along * bend, along * ratio], -1), jnp.stack([bend, ratio], -1)], -2)
+
+    def step(before: Any, by: Any) -> tuple[Any, Any]:
+        return (by[:, :, None] * before).sum(1), before
+
+    whole, before = lax.scan(step, jnp.eye(2), through)
+    return before[lens.info.stop], whole
+
+
+def _differentiated(lens: Lens, index: Any, config: Any, last: int | None) -> Any:
+    """Derivative (2, 2) of the real trace at the axis, into the frame of surface `last` or to the image plane."""
 
     def carry(state: Any) -> Any:
         (y, m), zero = state, jnp.zeros(())
@@ -50,7 +81,7 @@ def first_order(lens: Lens, wavelength_nm: Any = None, config: int = 0) -> First
 @partial(jax.jit, static_argnames="config")
 def _first_order(lens: Lens, wavelength_nm: Any, config: int) -> FirstOrder:
     index = lens.index(wavelength_nm)
-    whole, front = matrix(lens, index, config), matrix(lens, index, config, lens.info.stop)
+    front, whole = matrices(lens, index, config)
     back = whole @ inverse(front)
     onward = (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)
     thickness, vergence = jnp.asarray(lens.thickness)[config], jnp.asarray(lens.object_vergence)[config]

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from apochromat.optics.first_order import matrix
+from apochromat.optics.first_order import centred_matrices
 from apochromat.optics.lens import Lens
 from apochromat.optics.linear import inverse
 from apochromat.optics.precision import float64
-from apochromat.optics.trace import FAR, Ray, trace
+from apochromat.optics.trace import FAR, Ray, at_stop, trace, trace_points
 
 CHIEF_STEPS = 24  # of Newton's iteration, at most, for the chief ray; the field is whole after half of them
 HEIGHT_STEPS = 40  # of it for a chief ray to a given image height
@@ -71,7 +71,7 @@ def aimed(lens: Lens, tangents: Any, index: Any, pupil: Any, config: Any) -> Ray
     index, pupil = jnp.asarray(index), lax.stop_gradient(pupil)
     radius = jnp.asarray(lens.stop_radius)[config]
     fixed, slopes, fixed_index, fixed_radius = lax.stop_gradient((lens, tangents, index, radius))
-    front = matrix(fixed, fixed_index, config, lens.info.stop)
+    front = centred_matrices(fixed, fixed_index, config)[0]
     entrance, scale = front[0, 1] / front[0, 0], fixed_radius / front[0, 0]
 
     def miss(points: Any, part: Any, target: Any) -> Any:
@@ -145,14 +145,13 @@ def tangents_of(lens: Lens, field: Any, config: Any) -> Any:
         return jnp.tan(jnp.radians(field))
     index = lens.index(jnp.asarray(lens.info.wavelengths_nm[lens.info.primary]))
     fixed, fixed_index = lax.stop_gradient((lens, index))
-    whole = matrix(fixed, fixed_index, config)
+    whole = centred_matrices(fixed, fixed_index, config)[1]
 
     def miss(unknown: Any, part: Any, target: Any, lens: Lens = fixed, index: Any = fixed_index) -> Any:
         """Of a chief ray by its tangents and point (1, 4): where it passes the stop, and how far it lands from the image height."""
         ray = launched(lens, unknown[0, :2], unknown[:, 2:], config)
-        end = trace(lens, ray, index, config, apertures=False)
-        stop = _at_stop(lens, unknown[0, :2], index, unknown[:, 2:], config)
-        return jnp.concatenate([jnp.stack([end.x, end.y], -1) - target * part, stop], 1)
+        points, _ = trace_points(lens, ray, index, config, apertures=False)
+        return jnp.concatenate([points[-1, :, :2] - target * part, at_stop(lens, ray, points, config)], 1)
 
     start = jnp.zeros((1, 4))
     unknown, jacobian = _solved(miss, start, lax.stop_gradient(field)[None], LONGEST * jnp.abs(1 / whole[1, 0]), HEIGHT_STEPS)

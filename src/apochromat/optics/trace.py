@@ -7,10 +7,12 @@ square roots and divisions are kept from what would make them infinite, so that 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from apochromat.optics.lens import TERMS, Lens
@@ -58,14 +60,15 @@ class _Surface(NamedTuple):
     semi2: Any
     inner2: Any
     before: Any
-    after: Any
-    mirror: Any
+    ratio: Any  # of the index before to the one behind; 1 of a mirror
+    onward: Any  # -1 of a mirror, which turns the light back, else 1
     thickness: Any
     rotation: Any
     decenter: Any
     number: Any
 
 
+@partial(jax.jit, static_argnames=("apertures", "last", "soft"))
 def trace(
     lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True, last: int | None = None, soft: bool = False
 ) -> Traced:
@@ -74,34 +77,55 @@ def trace(
     index: (S + 1,) as `Lens.index` gives it. apertures: flag rays beyond a clear radius. soft: a ray beyond total reflection is bent as far
     as it goes and carries on, so that a merit has a slope back. Raises nothing: every ray has a flag.
     """
-    start = (ray, jnp.zeros_like(ray.x), jnp.zeros(jnp.shape(ray.x), jnp.int8), jnp.full(jnp.shape(ray.x), -1, jnp.int8))
 
     def step(state: Any, surface: _Surface) -> tuple[Any, None]:
         return _through(state, surface, lens.info.is_perturbed, apertures, soft), None
 
-    (ray, opl, status, failed), _ = lax.scan(step, start, _surfaces(lens, index, config, last))
-    medium = index[-1] if last is None else index[last]
-    x, y, t = _to_plane(ray)
-    return Traced(x, y, ray.L, ray.M, ray.N, opl + medium * t, status, failed)
+    state, _ = lax.scan(step, _start(ray), _surfaces(lens, index, config, last))
+    return _ended(state, index[-1] if last is None else index[last])
 
 
-def trace_points(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True) -> tuple[Any, Any]:
-    """Points (S + 1, ..., 3) where rays meet each surface and the image, each in its own frame, and the flags (...)."""
-    start = (ray, jnp.zeros_like(ray.x), jnp.zeros(jnp.shape(ray.x), jnp.int8), jnp.full(jnp.shape(ray.x), -1, jnp.int8))
+@partial(jax.jit, static_argnames="apertures")
+def trace_points(lens: Lens, ray: Ray, index: Any, config: Any = 0, *, apertures: bool = True) -> tuple[Any, Traced]:
+    """Points (S + 1, ..., 3) where rays meet each surface and the image, each in its own frame; and what `trace` gives."""
 
     def step(state: Any, surface: _Surface) -> tuple[Any, Any]:
         state = _through(state, surface, lens.info.is_perturbed, apertures)
         after = state[0]
         return state, jnp.stack([after.x, after.y, after.z + surface.thickness], -1)
 
-    (ray, _, status, _), points = lax.scan(step, start, _surfaces(lens, index, config, None))
-    x, y, _ = _to_plane(ray)
-    return jnp.concatenate([points, jnp.stack([x, y, jnp.zeros_like(x)], -1)[None]]), status
+    state, points = lax.scan(step, _start(ray), _surfaces(lens, index, config, None))
+    end = _ended(state, index[-1])
+    return jnp.concatenate([points, jnp.stack([end.x, end.y, jnp.zeros_like(end.x)], -1)[None]]), end
+
+
+def at_stop(lens: Lens, ray: Ray, points: Any, config: Any) -> Any:
+    """Points (..., 2) where rays, by their start and the points of `trace_points`, pass the plane of the stop's vertex."""
+    stop = lens.info.stop
+    if stop == 0:
+        return jnp.stack([ray.x, ray.y], -1)
+    here, before = points[stop], points[stop - 1]
+    along = here[..., 2] - before[..., 2] + jnp.asarray(lens.thickness)[config][stop - 1]
+    along = jnp.where(jnp.abs(along) < 1e-12, 1.0, along)
+    return here[..., :2] - (here[..., 2] / along)[..., None] * (here - before)[..., :2]
+
+
+def _start(ray: Ray) -> Any:
+    """The scan's state before the first surface: rays, path, flag, and the surface that set it."""
+    shape = jnp.shape(ray.x)
+    return ray, jnp.zeros_like(ray.x), jnp.zeros(shape, jnp.int8), jnp.full(shape, -1, jnp.int8)
+
+
+def _ended(state: Any, medium: Any) -> Traced:
+    """Rays of the scan's last state on the plane z = 0."""
+    ray, opl, status, failed = state
+    t = -ray.z / ray.N
+    return Traced(ray.x + t * ray.L, ray.y + t * ray.M, ray.L, ray.M, ray.N, opl + medium * t, status, failed)
 
 
 def _surfaces(lens: Lens, index: Any, config: Any, last: int | None) -> _Surface:
     """The lens's first surfaces, stacked for the scan."""
-    mirror = jnp.array([s.kind == "mirror" for s in lens.info.surfaces])
+    mirror = np.array([s.kind == "mirror" for s in lens.info.surfaces])
     stacked = _Surface(
         curvature=jnp.asarray(lens.curvature),
         conic=jnp.asarray(lens.conic),
@@ -109,12 +133,12 @@ def _surfaces(lens: Lens, index: Any, config: Any, last: int | None) -> _Surface
         semi2=jnp.asarray(lens.semi_diameter) ** 2,
         inner2=jnp.asarray(lens.inner_radius) ** 2,
         before=index[:-1],
-        after=index[1:],
-        mirror=mirror,
+        ratio=jnp.where(mirror, 1.0, index[:-1] / index[1:]),
+        onward=np.where(mirror, -1.0, 1.0),
         thickness=jnp.asarray(lens.thickness)[config],
-        rotation=_rotations(jnp.asarray(lens.tilt)),
-        decenter=jnp.asarray(lens.decenter),
-        number=jnp.arange(len(mirror), dtype=jnp.int8),
+        rotation=_rotations(jnp.asarray(lens.tilt)) if lens.info.is_perturbed else None,
+        decenter=jnp.asarray(lens.decenter) if lens.info.is_perturbed else None,
+        number=np.arange(len(mirror), dtype=np.int8),
     )
     return jax.tree.map(lambda leaf: leaf[:last], stacked)
 
@@ -129,13 +153,13 @@ def _rotations(tilt: Any) -> Any:
 
 
 def sag(r2: Any, curvature: Any, conic: Any, even: Any) -> tuple[Any, Any]:
-    """Height (mm) of an even asphere at squared radius r2 (mm^2), and its derivative with respect to r2."""
+    """Height (mm) of an even asphere at squared radius r2 (mm^2), and its derivative with respect to r2, of coefficients even (8,)."""
     root = jnp.sqrt(jnp.maximum(1 - (1 + conic) * curvature**2 * r2, CURVED))
-    height, slope = jnp.zeros_like(r2), jnp.zeros_like(r2)
+    value, slope = jnp.zeros(()), jnp.zeros(())  # Horner's scheme for the polynomial and, beside it, for its derivative
     for j in range(TERMS - 1, -1, -1):
-        slope = slope * r2 + (j + 1) * even[j]
-        height = (height + even[j]) * r2
-    return curvature * r2 / (1 + root) + height, curvature / (2 * root) + slope
+        slope = slope * r2 + value
+        value = value * r2 + lax.index_in_dim(even, j, keepdims=False)
+    return curvature * r2 / (1 + root) + value * r2, curvature / (2 * root) + slope * r2 + value
 
 
 def _miss(t: Any, ray: Ray, s: _Surface) -> tuple[Any, Any]:
@@ -148,18 +172,17 @@ def _miss(t: Any, ray: Ray, s: _Surface) -> tuple[Any, Any]:
 
 def _intersect(ray: Ray, s: _Surface) -> Any:
     """Path to the surface by Newton's iteration, all rays until the last has settled."""
-    start = -ray.z / ray.N
 
     def unsettled(state: Any) -> Any:
-        t, before, step = state
-        return (jnp.max(jnp.abs(t - before)) > SETTLED) & (step < STEPS)
+        _, moved, step = state
+        return (moved > SETTLED) & (step < STEPS)
 
     def newton(state: Any) -> Any:
         t, _, step = state
         f, df = _miss(t, ray, s)
-        return t - f / df, t, step + 1
+        return t - f / df, jnp.max(jnp.abs(f / df)), step + 1
 
-    return lax.while_loop(unsettled, newton, newton((start, start, 0)))[0]
+    return lax.while_loop(unsettled, newton, (-ray.z / ray.N, jnp.asarray(jnp.inf), 0))[0]
 
 
 def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool, soft: bool = False) -> Any:
@@ -175,8 +198,7 @@ def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool, soft:
     r2 = x * x + y * y
     nx, ny, nz = _normal(x, y, s)
     cos_in = nx * ray.L + ny * ray.M + nz * ray.N
-    ratio = jnp.where(s.mirror, 1.0, s.before / s.after)
-    cos_out2 = 1 - ratio**2 * (1 - cos_in**2)
+    cos_out2 = 1 - s.ratio**2 * (1 - cos_in**2)
     if soft:
         cos_out2 = jnp.where(cos_out2 > SOFT, cos_out2, SOFT * jnp.exp(jnp.clip(cos_out2 / SOFT - 1, -10.0, 0.0)))
 
@@ -188,8 +210,8 @@ def _through(state: Any, s: _Surface, is_perturbed: bool, apertures: bool, soft:
     flag = jnp.where(missed, MISSED, flag).astype(jnp.int8)
 
     cos_out = jnp.sign(cos_in) * jnp.sqrt(jnp.where(reflected, 1.0, cos_out2))
-    k = jnp.where(s.mirror, -cos_out, cos_out) - ratio * cos_in
-    after = Ray(x, y, z, ratio * ray.L + k * nx, ratio * ray.M + k * ny, ratio * ray.N + k * nz)
+    k = s.onward * cos_out - s.ratio * cos_in
+    after = Ray(x, y, z, s.ratio * ray.L + k * nx, s.ratio * ray.M + k * ny, s.ratio * ray.N + k * nz)
     if soft:
         length = jnp.sqrt(after.L**2 + after.M**2 + after.N**2)
         after = after._replace(L=after.L / length, M=after.M / length, N=after.N / length)
@@ -228,9 +250,3 @@ def _turned(ray: Ray, rotation: Any) -> Ray:
     position = [sum(row[j] * v for j, v in enumerate(ray[:3])) for row in rotation]
     direction = [sum(row[j] * v for j, v in enumerate(ray[3:])) for row in rotation]
     return Ray(*position, *direction)
-
-
-def _to_plane(ray: Ray) -> tuple[Any, Any, Any]:
-    """x, y and path where the ray meets z = 0."""
-    t = -ray.z / ray.N
-    return ray.x + t * ray.L, ray.y + t * ray.M, t

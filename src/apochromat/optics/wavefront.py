@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from apochromat.optics.first_order import matrix
+from apochromat.optics.first_order import matrices
 from apochromat.optics.lens import Lens
 from apochromat.optics.linear import inverse, solve
 from apochromat.optics.precision import float64
@@ -63,7 +63,8 @@ def arrived(lens: Lens, ray: Ray, wavelength_nm: Any, config: Any, *, apertures:
     index = lens.index(wavelength_nm)
     end = trace(lens, ray, index, config, apertures=apertures)
     path = end.opl + launched_path(ray, jnp.asarray(lens.object_vergence)[config])
-    back = matrix(lens, index, config) @ inverse(matrix(lens, index, config, lens.info.stop))
+    front, whole = matrices(lens, index, config)
+    back = whole @ inverse(front)
     onward = (-1.0) ** sum(s.kind == "mirror" for s in lens.info.surfaces)
     lost = (end.status[0] != OK) & (end.status[0] != CLIPPED)  # an obscured chief ray still marks the image point
     status = jnp.where(lost & (end.status[1:] == OK), end.status[0], end.status[1:])

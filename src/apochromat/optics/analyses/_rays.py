@@ -16,7 +16,7 @@ from apochromat.optics.errors import LensError
 from apochromat.optics.lens import Lens
 from apochromat.optics.precision import float64
 from apochromat.optics.pupil import aimed, field_angles
-from apochromat.optics.trace import OK, trace, trace_points
+from apochromat.optics.trace import OK, trace_points
 
 BEAMS, POINTS = 16, 32
 FIELD_BATCH = 32  # fields by image height solved for at once
@@ -141,8 +141,7 @@ def _traced(lens: Lens, tangents: Any, wavelengths: Any, pupil: Any, config: Any
     def one(tangent: Any, wavelength: Any, points: Any) -> tuple[Any, ...]:
         index = lens.index(wavelength)
         ray = aimed(lens, tangent, index, points, config)
-        end = trace(lens, ray, index, config)
-        pierced, _ = trace_points(lens, ray, index, config)
+        pierced, end = trace_points(lens, ray, index, config)
         return jnp.stack(ray, -1), jnp.moveaxis(pierced, 0, 1), end.L, end.M, end.N, end.status, end.surface
 
     return jax.vmap(one)(jnp.asarray(tangents), jnp.asarray(wavelengths), jnp.asarray(pupil))

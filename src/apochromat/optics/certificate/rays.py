@@ -16,7 +16,7 @@ import numpy as np
 
 from apochromat.optics.certificate.thresholds import line, thresholds
 from apochromat.optics.errors import LensError
-from apochromat.optics.first_order import matrix
+from apochromat.optics.first_order import matrices
 from apochromat.optics.lens import Lens, LensInfo, SurfaceInfo
 from apochromat.optics.linear import inverse
 from apochromat.optics.precision import float64
@@ -183,8 +183,8 @@ def _paraxial(lens: Lens, wavelengths: Any, config: Any) -> tuple[Any, Any, Any]
 
     def one(wavelength: Any) -> tuple[Any, Any, Any]:
         index = lens.index(wavelength)
-        whole = matrix(lens, index, config)
-        back = whole @ inverse(matrix(lens, index, config, lens.info.stop))
+        front, whole = matrices(lens, index, config)
+        back = whole @ inverse(front)
         height, direction = whole @ jnp.stack([jnp.ones(()), vergence])
         return jnp.where(vergence == 0, 1.0, vergence) / direction, -height / direction * onward, -back[1, 1] / back[0, 1] * onward
 

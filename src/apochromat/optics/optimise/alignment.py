@@ -20,7 +20,7 @@ from apochromat.optics.perturb import ARCMIN
 from apochromat.optics.trace import sag, trace_points
 
 if TYPE_CHECKING:
-    from apochromat.optics.optimise.terms import Numbers, Seen, Shape
+    from apochromat.optics.optimise.seen import Numbers, Seen, Shape
 
 DECENTRE_MM, TILT = 2e-3, ARCMIN  # of which the term counts the effect, along y and about x
 

@@ -94,5 +94,5 @@ def points_on_surfaces(plan: Plan, view: View, primary: int) -> tuple[Any, Any]:
     config = np.array([plan.beams[b][0] for b in chosen])
     rays = jax.tree.map(lambda v: v[chosen, plan.points :], view.launched)
     index = view.index[primary]
-    points, status = jax.vmap(lambda ray, c: trace_points(view.lens, ray, index, c, apertures=False))(rays, config)
-    return points, status == OK
+    points, end = jax.vmap(lambda ray, c: trace_points(view.lens, ray, index, c, apertures=False))(rays, config)
+    return points, end.status == OK

@@ -14,7 +14,8 @@ from apochromat.optics.errors import LensError
 from apochromat.optics.lens import Lens, SurfaceInfo
 from apochromat.optics.optimise.beams import AXIS, Plan, Samples, half_pupil, pupils, seen
 from apochromat.optics.optimise.goal import Goal, Rays, Term
-from apochromat.optics.optimise.terms import KINDS, NEED_POINTS, Numbers, Shape, see
+from apochromat.optics.optimise.seen import Numbers, Shape
+from apochromat.optics.optimise.terms import KINDS, NEED_POINTS, see
 from apochromat.optics.optimise.variables import Slot, Variables, configurations_of, moved, surfaces_of, variables_of
 from apochromat.optics.perturb import elements_of, is_solid
 from apochromat.optics.precision import float64
@@ -264,7 +265,8 @@ def _passing(lens: Lens, fields: np.ndarray, config: int) -> np.ndarray:
 
 @jax.jit
 def _points(lens: Lens, rays: Any, wavelength_nm: Any, config: Any) -> tuple[Any, Any]:
-    return trace_points(lens, rays, lens.index(wavelength_nm), config)
+    points, end = trace_points(lens, rays, lens.index(wavelength_nm), config)
+    return points, end.status
 
 
 @float64
