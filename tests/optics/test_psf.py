@@ -171,6 +171,16 @@ def test_mtf_of_the_mirror_is_the_closed_form_up_to_its_cut_off(mirror):
     assert np.allclose(np.asarray(mtf(mirror, part * CUT[1], AXIS, NM[1:]))[0], closed(part), atol=5e-4)
 
 
+def test_one_frequency_alone_is_as_one_of_several():
+    """Two ways: whole cells of shift on a grid made for the frequency, and the transform of the line spread on another grid."""
+    lens, planes, frequency = singlet(stop_radius=1.5), np.array([-0.1, 0.0, 0.15]), 40.0
+    fields, nm = [(0.0, 8.0), (3.0, 4.0)], [480.0, 600.0]
+    alone = np.asarray(through_focus(lens, [frequency], planes, fields, nm))
+    several = np.asarray(through_focus(lens, [frequency, 60.0], planes, fields, nm))
+    assert np.ptp(alone) > 0.3
+    assert np.allclose(alone[..., 0], several[..., 0], atol=1e-3)
+
+
 def test_gradients_of_psf_and_mtf_are_those_of_differences():
     """By curvature and thickness, with every size fixed; the transform of the PSF is of float32."""
     lens, nm = singlet(stop_radius=1.5), np.array([546.0])

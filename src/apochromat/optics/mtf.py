@@ -7,6 +7,7 @@ diffraction. Each is that of the optics alone, without the pixel. J. W. Goodman,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from apochromat.optics.precision import float64
 LEAST, LARGEST, STEP = 128, 384, 16  # cells across the pupil: fewest, most, a multiple of
 FINER = 1.1  # the image's period over that at which the phase steps by pi / 2
 RIM = 1.01  # half width of the grid, over the pupil's
+WHOLE = 10  # cells or more by which a frequency shifts the pupil: a grid that makes it whole cells is then coarser by less than FINER
 
 
 @float64
@@ -65,7 +67,11 @@ def through_focus(
     share = np.asarray(weights, float) / np.sum(weights)
     frequencies, planes = (np.atleast_1d(np.asarray(v, float)) for v in (frequencies, defocus_mm))
     found = beams(lens, fields, wavelengths, np.stack([turn_to(field) for field in fields]), config, planes)
-    transfer = transferred(found, jnp.asarray(planes), jnp.asarray(frequencies), _cells(found), geometric)
+    cells = _cells(found)
+    if not geometric and len(frequencies) == 1 and _lags(found, frequencies, cells).min() >= WHOLE:
+        transfer = transferred_at_one(found, jnp.asarray(planes), jnp.asarray(frequencies[0]), cells)
+    else:
+        transfer = transferred(found, jnp.asarray(planes), jnp.asarray(frequencies), cells, geometric)
     mixed = jnp.einsum("w,fwzak->zfak", share, transfer)
     light = jnp.einsum("w,fwza->zfa", share, transfer[..., 0])
     return jnp.abs(mixed[..., 1:]) / jnp.maximum(jnp.abs(light), 1e-30)[..., None]
@@ -76,6 +82,11 @@ def _cells(found: Beam) -> int:
     half, spread, wavelength = (np.asarray(v) for v in (found.half, found.spread, found.wavelength))
     cells = (2 * RIM * half.max(-1) * 4 * FINER * spread / (wavelength * 1e-6)).max()
     return int(np.clip(STEP * np.ceil(cells / STEP), LEAST, LARGEST))
+
+
+def _lags(found: Beam, frequency: Any, count: int) -> Any:
+    """Cells (..., 2) by which a frequency shifts pupils of `count` cells across, along either axis."""
+    return frequency * (found.wavelength * 1e-6 / found.medium)[..., None] * count / (2 * RIM * found.half)
 
 
 @float64
@@ -93,10 +104,44 @@ def transferred(found: Beam, planes_mm: Any, frequencies: Any, count: int, geome
         make = partial(_landed if geometric else _correlated, beam, pupil, step, every)
         return lax.map(make, planes_mm)
 
+    return _each(one, found)
+
+
+@float64
+@partial(jax.jit, static_argnames="count")
+def transferred_at_one(found: Beam, planes_mm: Any, frequency: Any, count: int) -> Any:
+    """`transferred` (F, W, Z, 2, 2) at one frequency, by the pupil's product with itself shifted by whole cells: no Fourier transform."""
+
+    def one(beam: Beam) -> Any:
+        lags = jnp.floor(lax.stop_gradient(_lags(beam, frequency, count)))
+        pupil = pupil_on_grid(beam, count, frequency * beam.wavelength * 1e-6 / (beam.medium * lags))
+
+        def make(plane_mm: Any) -> Any:
+            field = _field(beam, pupil, plane_mm)
+            overlap = jnp.stack([_overlap(field.T, lags[0]), _overlap(field, lags[1])])
+            return jnp.stack([jnp.full_like(overlap, pupil.light.sum()), overlap], -1)
+
+        return lax.map(make, planes_mm)
+
+    return _each(one, found)
+
+
+def _each(make: Callable[[Beam], Any], found: Beam) -> Any:
+    """Results (F, W, ...) for each of beams (F, W), one after the other."""
     shape = found.wavelength.shape
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
-    result = lax.map(one, flat)
+    result = lax.map(make, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found))
     return result.reshape(*shape, *result.shape[1:])
+
+
+def _overlap(field: Any, lag: Any) -> Any:
+    """Autocorrelation of a pupil (n, n) at `lag` cells along its first axis."""
+    beyond = jnp.concatenate([field, jnp.zeros_like(field)])
+    return (lax.dynamic_slice_in_dim(beyond, lag.astype(jnp.int32), len(field)) * field.conj()).sum()
+
+
+def _field(beam: Beam, pupil: Pupil, plane_mm: Any) -> Any:
+    """Complex amplitude (n, n) of the pupil for the image point in a plane."""
+    return pupil.amplitude * jnp.exp(-2j * jnp.pi * lead_in_plane(beam, pupil, plane_mm) / (beam.wavelength * 1e-6))
 
 
 def _landed(beam: Beam, pupil: Pupil, step: Any, frequencies: Any, plane_mm: Any) -> Any:
@@ -108,9 +153,7 @@ def _landed(beam: Beam, pupil: Pupil, step: Any, frequencies: Any, plane_mm: Any
 
 def _correlated(beam: Beam, pupil: Pupil, step: Any, frequencies: Any, plane_mm: Any) -> Any:
     """Diffraction transfer (2, K) along either axis: the pupil's autocorrelation, its image interpolated to any frequency."""
-    wave = beam.wavelength * 1e-6
-    field = pupil.amplitude * jnp.exp(-2j * jnp.pi * lead_in_plane(beam, pupil, plane_mm) / wave)
-    period = wave / (beam.medium * step)  # (2,) mm
+    field, period = _field(beam, pupil, plane_mm), beam.wavelength * 1e-6 / (beam.medium * step)  # (2,) mm
     cusp = pupil.light.sum() - (pupil.amplitude**2).sum()
     return jnp.stack([_along(field.T, period[0], frequencies, cusp), _along(field, period[1], frequencies, cusp)])
 
