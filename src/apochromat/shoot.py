@@ -39,6 +39,7 @@ from apochromat.sensor.response import highlight_headroom_ev, microlens_share, q
 PHOTON_NM = 1.98644586e-16  # J nm: Planck's constant times the velocity of light
 SATURATION_LX_S = 78.0  # on the sensor, of white at exposure index 1: saturation-based speed, ISO 12232:2019
 OVERSAMPLE = 1.25  # cells of the scene per pixel: those with which edges are right up to Nyquist
+LEAST_OVERSAMPLE, MOST_OVERSAMPLE = OVERSAMPLE, 3.0
 EDGE = 24  # pixels beyond the sensor's view that blur or tremor may bring in
 PAUSE_S = 0.004  # between the last row's read-out and the next frame
 SUBJECT = 0.02  # share of the picture that a layer covers at least to be focused on
@@ -116,6 +117,8 @@ def rigged(
 
     lens: a module's name, a lens for one of them, or nothing: see `Camera.module`. Raises CameraError, LensError, SensorError, ValueError.
     """
+    if not LEAST_OVERSAMPLE <= oversample <= MOST_OVERSAMPLE:
+        raise ValueError(f"expected {LEAST_OVERSAMPLE} to {MOST_OVERSAMPLE} cells of the scene per pixel, found {oversample:g}")
     module = camera.module(lens)
     sensor = built_in_sensor(module.sensor) if module.sensor in sensor_names() else read_sensor(module.sensor)
     shape = sensor.shape if crop is None else crop

@@ -83,10 +83,15 @@ def gain_maps(rig: Rig, shape: tuple[int, int]) -> tuple[Opcode, ...]:
 
 
 def warp(rig: Rig) -> WarpRectilinear:
-    """The radial polynomial that takes the lens's distortion away: source over corrected radius, least squares up to the corner."""
+    """The radial polynomial that takes the lens's distortion away: source over corrected radius, least squares up to the corner.
+
+    The picture is enlarged by the little that keeps all of it within what was read.
+    """
     corner = float(np.hypot(*rig.shape) / 2 * rig.pitch_mm)
     ideal = np.linspace(0.02, 1, 60) * corner
     ratio, r2 = rig.seen.real(ideal) / ideal, (ideal / corner) ** 2
+    edge = ideal >= min(rig.shape) / 2 * rig.pitch_mm
+    ratio = ratio / max(1.0, float(ratio[edge].max()))
     terms = np.linalg.lstsq(np.stack([r2**k for k in range(4)], 1), ratio, rcond=None)[0]
     return WarpRectilinear(coefficients=np.concatenate([terms, [0, 0]])[None].repeat(3, 0), center=(0.5, 0.5), optional=True)
 

@@ -26,14 +26,14 @@ def test_resampling_gives_the_mean_over_a_pixel_at_any_place(oversample, bound):
     for frequency in np.linspace(0, 0.5, 11) / oversample:
         wave = np.cos(2 * np.pi * frequency * cells) * np.sinc(frequency)
         plane = prepared(np.broadcast_to(wave, (1, 48, 240)).astype(np.float32), oversample)[0]
-        found = sampled(plane, np.full((1, len(place)), 23.37), place[None], oversample)[0]
+        found = sampled(plane, np.full((1, len(place)), 0.37), place[None] - 119.5, oversample)[0]
         expected = np.cos(2 * np.pi * frequency * place) * np.sinc(frequency * oversample)
         assert found == pytest.approx(expected, abs=bound)
 
 
 def test_resampling_keeps_what_is_even():
     plane = prepared(np.full((1, 40, 50), 3.0, np.float32), 1.25)[0]
-    y, x = np.meshgrid(np.linspace(-4, 44, 61), np.linspace(-4, 54, 61), indexing="ij")
+    y, x = np.meshgrid(np.linspace(-24, 24, 61), np.linspace(-29, 29, 61), indexing="ij")
     assert sampled(plane, y, x, 1.25) == pytest.approx(3.0, rel=2e-4)
 
 

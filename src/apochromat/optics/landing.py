@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from apochromat.optics.focused import Mapping
-from apochromat.optics.resampling import ROWS, sampled
+from apochromat.optics.resampling import ROWS, on_device, sampled, sampled_along
 
 FINEST = 0.5  # pixels of motion between two instants of an exposure
 MOST_INSTANTS = 12
@@ -52,7 +53,7 @@ def landed(
     signals per pixel, either way.
     """
     mosaic = np.empty(shape, np.float32)
-    view = _View(signals, shape, oversample, _Radial.of(shape, pitch_mm, seen, shading), path, shutter)
+    view = _View([on_device(plane) for plane in signals], shape, oversample, _Radial.of(shape, pitch_mm, seen, shading), path, shutter)
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(lambda top: _band(view, top, mosaic[top : top + 2 * ROWS]), range(0, shape[0], 2 * ROWS)))
     return mosaic
@@ -61,12 +62,13 @@ def landed(
 def placed(signals: np.ndarray, shape: tuple[int, int], oversample: float, threads: int = 2) -> np.ndarray:
     """Prepared signals (C, h, w) on pixels (C, H, W) float32 about the middle, where an ideal lens would place them."""
     out = np.empty((len(signals), *shape), np.float32)
-    x = ((np.arange(shape[1]) - (shape[1] - 1) / 2) * oversample + (signals.shape[2] - 1) / 2)[None]
+    planes = [on_device(plane) for plane in signals]
+    x = ((np.arange(shape[1]) - (shape[1] - 1) / 2) * oversample)[None]
 
     def one(top: int) -> None:
         rows = np.arange(top, min(top + ROWS, shape[0]))
-        y = ((rows - (shape[0] - 1) / 2) * oversample + (signals.shape[1] - 1) / 2)[:, None]
-        for plane, found in zip(signals, out, strict=True):
+        y = ((rows - (shape[0] - 1) / 2) * oversample)[:, None]
+        for plane, found in zip(planes, out, strict=True):
             found[rows] = sampled(plane, y + 0 * x, x + 0 * y, oversample)
 
     with ThreadPoolExecutor(threads) as pool:
@@ -102,7 +104,7 @@ class _Radial:
 class _View:
     """What every pixel of a mosaic is found from."""
 
-    signals: np.ndarray
+    planes: list[Any]
     shape: tuple[int, int]
     oversample: float
     radial: _Radial
@@ -120,19 +122,13 @@ def _band(view: _View, top: int, out: np.ndarray) -> None:
 
 def _colour(view: _View, channel: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Pixels of one colour: the mean of their samples over the exposure."""
-    plane, shutter = view.signals[channel], view.shutter
+    shutter, scale = view.shutter, view.oversample
     y, x = (rows - (view.shape[0] - 1) / 2)[:, None], (columns - (view.shape[1] - 1) / 2)[None]  # pixels from the middle
     ratio, light = view.radial.at(y, x, channel)
-    ideal_x, ideal_y = x * ratio, y * ratio
-    instants = _instants(view.path, shutter)
-    total = np.zeros(ratio.shape, np.float32)
-    for when in instants:
-        right, down, turn = (v[:, None] for v in view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + when))
-        u, v = ideal_x - right, ideal_y - down
-        u, v = u + turn * v, v - turn * u
-        middle = [(n - 1) / 2 for n in plane.shape]
-        total += sampled(plane, v * view.oversample + middle[0], u * view.oversample + middle[1], view.oversample)
-    return np.maximum(total * (light / len(instants)).astype(np.float32), 0)
+    when = _instants(view.path, shutter)
+    right, down, turn = view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + when[:, None])
+    total = sampled_along(view.planes[channel], y * ratio * scale, x * ratio * scale, down * scale, right * scale, turn, scale)
+    return np.maximum(total * (light / len(when)).astype(np.float32), 0)
 
 
 def _instants(path: Path, shutter: Shutter) -> np.ndarray:

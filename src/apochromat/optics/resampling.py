@@ -10,15 +10,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from numpy.polynomial import polynomial
+
+from apochromat.optics.precision import float64
 
 TAPS, DEGREE, PHASES = 4, 4, 64  # of the window; of its polynomials; places at which they are fitted
 REACH = 8  # cells on either side that the filter takes
 BEYOND = 0.05  # weight in its design of frequencies beyond the pixels' Nyquist
 BAND = 64  # rows filtered at once
-ROWS = 8  # and sampled at once: what they need stays in the processor's cache
+ROWS = 32  # and sampled at once
 
 
 @cache
@@ -77,19 +83,47 @@ def _along(part: np.ndarray, half: np.ndarray) -> np.ndarray:
     return found
 
 
-def sampled(plane: np.ndarray, y: np.ndarray, x: np.ndarray, oversample: float) -> np.ndarray:
-    """Values (h, w) float32 of a prepared plane at cells (y, x), each (h, w) float64; beyond its edges those of the edge."""
-    weights, corner = [], []
-    for place, length in ((y, plane.shape[0]), (x, plane.shape[1])):
-        place = np.clip(place, 1, length - 3 - 1e-6)
-        low = np.floor(place)
-        weights.append(polynomial.polyval((place - low).astype(np.float32), taps(oversample).astype(np.float32)))
-        corner.append(low.astype(np.int32) - 1)
-    first, flat = corner[0] * plane.shape[1] + corner[1], plane.ravel()
-    total = np.zeros(y.shape, np.float32)
-    for row in range(TAPS):
-        across = weights[1][0] * flat.take(first + row * plane.shape[1])
-        for column in range(1, TAPS):
-            across += weights[1][column] * flat.take(first + (row * plane.shape[1] + column))
-        total += weights[0][row] * across
-    return total
+def on_device(plane: np.ndarray) -> Any:
+    """A prepared plane (H, W) as `sampled` takes it; it must not change while that is used."""
+    return jnp.asarray(plane)
+
+
+def sampled(plane: Any, y: np.ndarray, x: np.ndarray, oversample: float) -> np.ndarray:
+    """Values (h, w) float32 of a prepared plane at cells (y, x) from its middle, each (h, w); beyond its edges those of the edge."""
+    still = np.zeros((1, len(y)))
+    return sampled_along(plane, y, x, still, still, still, oversample)
+
+
+@float64
+def sampled_along(
+    plane: Any, y: np.ndarray, x: np.ndarray, down: np.ndarray, right: np.ndarray, turn: np.ndarray, oversample: float
+) -> np.ndarray:
+    """Sums (h, w) float32 over instants, as the plane moves: down and right by cells and turned clockwise by radians, (n, h) each."""
+    places = (jnp.asarray(v, jnp.float64) for v in (y, x, down, right, turn))
+    return np.asarray(_sums(jnp.asarray(plane), *places, jnp.asarray(taps(oversample), jnp.float32)))
+
+
+@jax.jit
+def _sums(plane: Any, y: Any, x: Any, down: Any, right: Any, turn: Any, weights: Any) -> Any:
+    """`sampled_along` with the taps' polynomials (DEGREE + 1, TAPS)."""
+    flat, (height, width) = plane.ravel(), plane.shape
+
+    def one(number: Any, total: Any) -> Any:
+        v, u = y - down[number][:, None], x - right[number][:, None]
+        v, u = v - turn[number][:, None] * u, u + turn[number][:, None] * v
+        (top, rows), (left, columns) = (_taps_at(p + (n - 1) / 2, n, weights) for p, n in ((v, height), (u, width)))
+        first = top * width + left
+        for j, row in enumerate(rows):
+            across = sum(tap * flat.at[first + (j * width + i)].get(mode="promise_in_bounds") for i, tap in enumerate(columns))
+            total = total + row * across
+        return total
+
+    return lax.fori_loop(0, len(down), one, jnp.zeros(y.shape, jnp.float32))
+
+
+def _taps_at(place: Any, length: int, weights: Any) -> tuple[Any, list[Any]]:
+    """The first of the cells that a place needs, and the weight of each."""
+    place = jnp.clip(place, 1, length - 3 - 1e-6)
+    low = jnp.floor(place)
+    part = (place - low).astype(jnp.float32)
+    return low.astype(jnp.int32) - 1, [jnp.polyval(weights[::-1, i], part) for i in range(TAPS)]
