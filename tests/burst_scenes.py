@@ -24,28 +24,35 @@ FINEST, OCTAVES = 0.25, 4  # cycles per pixel of the finest wave, and how far do
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a frame looks: a point x of the frame shows the scene at centre + turn (1 + zoom) (x - centre) + (dx, dy)."""
+    """Where a frame looks: a point x of the frame shows the scene at centre + turn (1 + zoom) (x - centre) + (dx, dy).
+
+    `wobble` is how far, in pixels, rows are shifted to either side and back from top to bottom, as by a rolling shutter.
+    """
 
     dx: float = 0.0
     dy: float = 0.0
     degrees: float = 0.0
     zoom: float = 0.0
+    wobble: float = 0.0
 
     def places(self, height, width):
         """Scene positions x, y (height, width) of the pixels."""
-        x, y = (
-            np.arange(width, dtype=np.float64)[None] - (width - 1) / 2,
-            np.arange(height, dtype=np.float64)[:, None] - (height - 1) / 2,
-        )
+        return self.seen(*np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float)), height, width)
+
+    def seen(self, x, y, height, width):
+        """Scene positions of points x, y of the frame."""
         c, s = (1 + self.zoom) * np.cos(np.radians(self.degrees)), (1 + self.zoom) * np.sin(np.radians(self.degrees))
-        return c * x - s * y + self.dx + (width - 1) / 2, s * x + c * y + self.dy + (height - 1) / 2
+        u, v = x - (width - 1) / 2, y - (height - 1) / 2
+        shaken = self.dx + self.wobble * np.sin(2 * np.pi * y / height)
+        return c * u - s * v + shaken + (width - 1) / 2, s * u + c * v + self.dy + (height - 1) / 2
 
     def displacement(self, x, y, height, width):
-        """Of the frame against the first one: (dx, dy) with frame(x + d) showing what the first frame shows at x, y."""
-        c, s = (1 + self.zoom) * np.cos(np.radians(self.degrees)), (1 + self.zoom) * np.sin(np.radians(self.degrees))
-        there = np.stack(np.broadcast_arrays(x - self.dx - (width - 1) / 2, y - self.dy - (height - 1) / 2), -1)
-        back = there @ np.linalg.inv([[c, -s], [s, c]]).T
-        return back + np.array([(width - 1) / 2, (height - 1) / 2]) - np.stack(np.broadcast_arrays(x, y), -1)
+        """Of the frame against the first one: d (..., 2) with frame(x + d) showing what the first frame shows at x, y."""
+        d = np.zeros((*np.shape(x), 2))
+        for _ in range(30):  # steps of a fixed point, each closer by a factor of 20 or more
+            there = self.seen(x + d[..., 0], y + d[..., 1], height, width)
+            d -= np.stack([there[0] - x, there[1] - y], -1)
+        return d
 
 
 @dataclass(frozen=True)
@@ -128,16 +135,20 @@ def _step(distance):
 
 @dataclass(frozen=True)
 class Mover:
-    """A disc that shows other waves than the scene; its centre in scene positions moves by `step` (x, y) a frame."""
+    """A disc whose centre in scene positions moves by `step` (x, y) a frame: it shows other waves than the scene or, where `shade` is not
+    0, the scene darker by that share, fading over 5 px as a shadow does."""
 
     x: float
     y: float
     radius: float
     step: tuple[float, float]
+    shade: float = 0.0
 
     def put(self, light, scene, x, y, n):
         """RGB `light` at positions x, y with the disc of frame n in it."""
         distance = np.hypot(x - self.x - n * self.step[0], y - self.y - n * self.step[1])
+        if self.shade:
+            return light * (1 - self.shade * _step((self.radius - distance) / 5))[..., None]
         other = replace(scene, seed=scene.seed + 100, kind="texture", level=1.6 * scene.level)
         there = other.level * (1 + 0.8 * other._waves(x.astype(np.float32), y.astype(np.float32))) * NEUTRAL
         return light + _step(self.radius - distance)[..., None] * (there - light)

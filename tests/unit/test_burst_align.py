@@ -67,6 +67,12 @@ def test_known_motion_is_found_in_any_size(shape):
     assert error(Scene(height, width), Pose(0.04 * width, -0.03 * height, 0.2)) < TOLERANCE
 
 
+@pytest.mark.parametrize("wobble", [1.0, 2.0])
+def test_a_rolling_shutter_is_followed(wobble):
+    """Rows swing by a pixel or two and back, which no motion of the whole frame does: less than half of it is left."""
+    assert error(Scene(*SHAPE), Pose(1.0, 2.0, wobble=wobble)) < 0.5 * wobble / np.sqrt(2)
+
+
 def test_better_light_makes_alignment_better():
     """What is left of the error is noise: with a hundredth of its variance it falls under 0.05 px."""
     pose, clean = Pose(2.3, -4.1, 0.1), NoiseModel(NIGHT.scale / 100, NIGHT.offset / 100)
