@@ -242,7 +242,7 @@ def spots(form: Form, s: Seen, n: Numbers) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=("ultra-14",))
+    parser.add_argument("name", choices=("main-23", "ultra-14"))
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     recipe = Recipe(**tomllib.loads((HERE / arguments.name / "recipe.toml").read_text()))
