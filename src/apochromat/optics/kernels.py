@@ -24,7 +24,7 @@ from apochromat.optics.psf import UPRIGHT, psf
 
 NODES_NM = np.array([400.0, 425.0, 450.0, 475.0, 505.0, 535.0, 565.0, 600.0, 640.0, 690.0])
 TALL = 1.5  # of the most light that falls on a cell about this one, the most that a kernel may have there
-DEEP = 0.3  # and how far it may fall below zero, by the same measure
+DEEP = 0.5  # and how far it may fall below zero, by the same measure
 ABOUT = 5  # cells across that are about one
 STEPS, COARSE = 40, 0.18  # of the descent, and cycles a cell above which its frequencies count for less
 FADES = 0.6  # of a kernel's radius, from where it fades
