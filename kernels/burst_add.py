@@ -9,12 +9,11 @@ Schedule: parallel rows of tiles; a tile's offsets are constants of its loops, s
 """
 
 import halide as hl
-from burst_planes import BORDER
+from burst_planes import AROUND, BORDER, stands_out
 
 x, y, i, j, px, py, c, u, p, tx, ty, xo, xi, yo, yi = hl.vars("x y i j px py c u p tx ty xo xi yo yi")
 TILE = 16  # pixels
 CELLS = TILE // 2  # a tile's side
-AROUND = [(dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dx, dy) != (0, 0)]
 
 
 def nearest(shift, position):
@@ -33,6 +32,19 @@ def tile_shift(flow):
     return [hl.clamp(flow[axis, tx, ty], -far, far) for axis in (0, 1)]
 
 
+class Interpolated:
+    """A map of tiles between their centres, at cell (i, j) and parity (px, py) of tile (tx, ty)."""
+
+    def __init__(self, tiles):
+        edge = hl.BoundaryConditions.repeat_edge(tiles)
+        right, down = ((hl.cast(hl.Float(32), 2 * n + parity) + 0.5) / TILE - 0.5 for n, parity in ((i, px), (j, py)))
+        self.line = hl.Func("line")
+        above, here, below = (edge[tx, ty + n] for n in (-1, 0, 1))
+        self.line[tx, py, j, ty] = here + hl.select(down < 0, (here - above) * down, (below - here) * down)
+        before, here, after = (self.line[tx + n, py, j, ty] for n in (-1, 0, 1))
+        self.value = here + hl.select(right < 0, (here - before) * right, (after - here) * right)
+
+
 @hl.generator(name="burst_add")
 class BurstAdd(hl.Generator):
     samples = hl.InputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, CFA position), as burst_planes makes them
@@ -46,6 +58,7 @@ class BurstAdd(hl.Generator):
     sums = hl.OutputBuffer(hl.Float(32), 5)  # (column parity, cell x, row parity, cell y, sum of weight times light or of weight)
 
     def generate(g):
+        trust = Interpolated(g.trust)
         start, found = hl.Func("start"), hl.Func("found")
         width, height = (g.samples.dim(n).extent() - 2 * BORDER for n in (0, 1))
         start[u, p, tx, ty] = hl.mux(p, [hl.mux(u, g.start(position)) for position in range(4)])
@@ -57,15 +70,14 @@ class BurstAdd(hl.Generator):
         sample, highest = at(0, 0), at(-1, -1)
         for dx, dy in AROUND[1:]:
             highest = hl.max(highest, at(dx, dy))
-        spread = hl.sqrt(g.noise[0] * hl.max(highest, 0) + g.noise[1])
         column, row = first[0] + i, first[1] + j
-        weight = hl.select((column >= 0) & (column < width) & (row >= 0) & (row < height), g.trust_at(), 0)
-        weight *= hl.select(sample > highest + 3 * spread + 0.5 * hl.abs(highest), g.isolated, 1)
-        weight *= hl.clamp(5 - 5 * sample / g.limit, hl.f32(1e-3), 1)
+        weight = hl.select((column >= 0) & (column < width) & (row >= 0) & (row < height), trust.value, 0)
+        weight *= hl.select(stands_out(sample, highest, g.noise), g.isolated, 1)
+        weight *= hl.clamp(5 - 5 * sample / g.limit, hl.f32(1e-5), 1)
         found[px, i, py, j, tx, ty] = (weight * sample * g.gain, weight)
         here = found[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]
         g.sums[px, x, py, y, c] = g.before[px, x, py, y, c] + hl.mux(c, [here[0], here[1]])
-        g.schedule(start, found)
+        g.schedule(start, found, trust.line)
 
     def start(g, position):
         """Offset in cells (x, y) from a pixel of a CFA position to its nearest sample in tile (tx, ty), and the plane that holds it."""
@@ -74,23 +86,13 @@ class BurstAdd(hl.Generator):
         moved = [o + n for o, n in zip(own, offset, strict=True)]
         return [n >> 1 for n in moved] + [(moved[0] & 1) + 2 * (moved[1] & 1)]
 
-    def trust_at(g):
-        """The tiles' trust, interpolated between their centres, at cell (i, j) of tile (tx, ty)."""
-        edge = hl.BoundaryConditions.repeat_edge(g.trust)
-        right, down = ((hl.cast(hl.Float(32), 2 * n + parity) + 0.5) / TILE - 0.5 for n, parity in ((i, px), (j, py)))
-        g.line = hl.Func("line")
-        above, here, below = (edge[tx, ty + n] for n in (-1, 0, 1))
-        g.line[tx, py, j, ty] = here + hl.select(down < 0, (here - above) * down, (below - here) * down)
-        before, here, after = (g.line[tx + n, py, j, ty] for n in (-1, 0, 1))
-        return here + hl.select(right < 0, (here - before) * right, (after - here) * right)
-
-    def schedule(g, start, found):
+    def schedule(g, start, found, line):
         guard = hl.TailStrategy.GuardWithIf
         start.compute_root().bound(u, 0, 3).bound(p, 0, 4).unroll(u).unroll(p).parallel(ty)
         g.sums.bound(px, 0, 2).bound(py, 0, 2).bound(c, 0, 2)
         g.sums.split(y, yo, yi, CELLS, guard).split(x, xo, xi, CELLS, guard).reorder(px, c, xi, py, xo, yi, yo)
         g.sums.unroll(px).unroll(c).unroll(py).vectorize(xi, CELLS, guard).parallel(yo)
-        g.line.compute_at(g.sums, yo).bound_extent(py, 2)
+        line.compute_at(g.sums, yo).bound_extent(py, 2)
         found.compute_at(g.sums, xo).bound(px, 0, 2).bound(py, 0, 2).bound(i, 0, CELLS).bound(j, 0, CELLS)
         found.reorder(px, py, i, j, tx, ty).unroll(px).unroll(py).vectorize(i, CELLS)
         for buffer in (g.before, g.sums.output_buffer()):

@@ -18,6 +18,7 @@ RAW_ENDINGS = (
     *(".dng", ".crw", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".raf", ".rw2", ".orf", ".pef"),
     *(".srw", ".gpr", ".3fr", ".fff", ".iiq", ".mos", ".mrw", ".x3f", ".erf", ".kdc", ".dcr"),
 )
+ENDING = ".merged.dng"
 Report = Callable[[str, float], None]
 
 
@@ -55,14 +56,19 @@ class Result:
 
 
 def raw_files(paths: Iterable[Path]) -> list[Path]:
-    """The paths, folders replaced by the RAW files in them, by name."""
+    """The paths, folders replaced by the RAW files in them, by name, except what was merged earlier."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(p for p in path.iterdir() if p.suffix.lower() in RAW_ENDINGS and not p.name.startswith("."))
+            found += sorted(p for p in path.iterdir() if _is_taken(p))
         else:
             found.append(path)
     return list(dict.fromkeys(found))
+
+
+def _is_taken(path: Path) -> bool:
+    name = path.name.lower()
+    return path.suffix.lower() in RAW_ENDINGS and not name.startswith(".") and not name.endswith(ENDING)
 
 
 def survey(paths: Sequence[Path], report: Report = lambda *_: None) -> tuple[list[Seen], list[str]]:
@@ -80,6 +86,8 @@ def survey(paths: Sequence[Path], report: Report = lambda *_: None) -> tuple[lis
 def _seen(path: Path) -> Seen:
     frame = read_isolated(path)
     facts = frame.metadata
+    if "composite" in facts:
+        raise ValueError(f"expected a frame as it was taken, found one merged of {facts['composite']['used']} frames: {path}")
     settings = tuple(facts.get(key) for key in ("f_number", "focal_mm"))
     return Seen(path, look(frame), _start_s(facts), float(facts.get("exposure_s", 0.0)), (*settings, frame.orientation))
 

@@ -15,8 +15,6 @@ from apochromat.cli.progress import Steps
 if TYPE_CHECKING:
     from apochromat.bursts import Burst, Result
 
-ENDING = ".merged.dng"
-
 
 def merge(
     files: Annotated[list[Path], typer.Argument(help="RAW files of a burst, or a folder of bursts.", show_default=False, readable=False)],
@@ -37,6 +35,11 @@ def merge(
 
     keep_pages()
     _check(output, motion_map, compression)
+    named = [name for name in (output, motion_map) if name and not is_folder(name)]
+    _check_apart(files, named)
+    if taken := [name for name in named if os.path.lexists(name) and not overwrite]:
+        complain(f"{taken[0]} exists already; give --overwrite to replace it")
+        return FAILED
     steps = Steps(quiet)
     try:
         bursts, failed = find_bursts(files, one=bool(output) and not is_folder(output), steps=steps)
@@ -66,6 +69,16 @@ def _check(output: str, motion_map: str, compression: str) -> None:
             Path(output).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"-o {output}: the folder could not be made: {(error.strerror or str(error)).lower()}") from error
+
+
+def _check_apart(files: list[Path], outputs: list[str]) -> None:
+    """Raise UsageError where an output is an input."""
+    from apochromat.bursts import raw_files
+
+    inputs = {os.path.realpath(path) for path in raw_files(files)}
+    for name in outputs:
+        if os.path.realpath(name) in inputs:
+            raise UsageError(f"{name} is an input; choose another output")
 
 
 def find_bursts(files: list[Path], one: bool, steps: Steps) -> tuple[list[Burst], int]:
@@ -101,37 +114,40 @@ def _merge_one(
     try:
         result = bursts.merge(burst, steps.tell)
         steps.tell("writing", 1.0)
-        written = _write(result, output, motion_map, compression, overwrite)
+        written = [_write(result, output, compression, overwrite)]
     except (RawError, PictureError, ValueError) as error:
         steps.clear()
         complain(str(error))
         return 1
+    complaints = list(result.complaints)
+    if motion_map:
+        try:
+            written.append(bursts.write_map(result.merged, Path(motion_map), overwrite))
+        except PictureError as error:  # the DNG is there all the same
+            complaints.append(str(error))
     steps.clear()
-    for sentence in result.complaints:
+    for sentence in complaints:
         complain(sentence)
     for sentence in result.notes:
         steps.note(f"apo: note: {sentence}")
     if json_lines:
-        say_json(_facts(result, written))
+        say_json(_facts(result, written, complaints))
     else:
         for path in written:
             say(str(path))
-    return len(result.complaints)
+    return len(complaints)
 
 
-def _write(result: Result, output: str, motion_map: str, compression: Any, overwrite: bool) -> list[Path]:
-    from apochromat.bursts import write_map
+def _write(result: Result, output: str, compression: Any, overwrite: bool) -> Path:
+    from apochromat.bursts import ENDING
     from apochromat.raw import write_dng
 
     name = result.reference.stem + ENDING
     target = result.reference.with_name(name) if not output else Path(output) / name if is_folder(output) else Path(output)
-    written = [write_dng(result.merged.frame, target, compression=compression, overwrite=overwrite)]
-    if motion_map:
-        written.append(write_map(result.merged, Path(motion_map), overwrite))
-    return written
+    return write_dng(result.merged.frame, target, compression=compression, overwrite=overwrite)
 
 
-def _facts(result: Result, written: list[Path]) -> dict[str, Any]:
+def _facts(result: Result, written: list[Path], complaints: list[str]) -> dict[str, Any]:
     used = {path: round(share, 4) for path, share in result.merged.share.items()}
     counts = result.merged.frames
     return {
@@ -140,5 +156,5 @@ def _facts(result: Result, written: list[Path]) -> dict[str, Any]:
         "believed": used,
         "effective_frames": {"median": float(round(float(sorted(counts.ravel())[counts.size // 2]), 3)), "least": float(counts.min())},
         "notes": list(result.notes),
-        "errors": list(result.complaints),
+        "errors": complaints,
     }

@@ -1,9 +1,10 @@
 """Where every part of a frame lies in the reference's picture: the hand's motion first, then what deviates from it.
 
 Sources: iterative registration after Lucas & Kanade (IJCAI 1981) with the reference's gradients; a start by normalised
-cross-correlation of small pictures (Lewis, "Fast normalized cross-correlation", 1995). The whole frame's motion is an affine map found
-from all tiles, so tiles without texture, with repeating texture or with something that moves inherit it; local deviations (rolling
-shutter, parallax, lens shift) are kept as far as the tiles' own evidence exceeds their noise (empirical Bayes, Efron & Morris 1973).
+cross-correlation of small pictures (Lewis, "Fast normalized cross-correlation", 1995). The whole frame's motion is a homography (in
+the first order of its perspective) found from all tiles, so tiles without texture, with repeating texture or with something that moves
+inherit it; local deviations (rolling shutter, parallax, lens shift) are kept as far as the tiles' own evidence exceeds their noise
+(empirical Bayes, Efron & Morris 1973).
 """
 
 from __future__ import annotations
@@ -17,45 +18,61 @@ from apochromat.native import kernels
 
 TILE = 16  # samples of a level along a tile's side
 REACH = 0.12  # of the frame: largest displacement that the start looks for
+REPEATS = 0.05  # by how much less likely a shift as far as REACH is than none, so that of repeating texture the nearest fit is taken
 STEPS = 3  # per level
 NOISE = 1.7  # variance of the difference of two aligned planes whose noise has variance 1, one of them interpolated
-SCALES = (6.0, 2.0)  # tiles over which deviations are smoothed, coarse to fine
+SCALES = (6.0, 3.0, 1.5)  # tiles over which deviations are smoothed, coarse to fine
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the motion of a whole frame is reckoned from: its centre (column, row), and half its longer side, in samples."""
+
+    centre: tuple[float, float]
+    half: float
+
+    def basis(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Displacements (rows, columns, 2, 8) that each parameter of a homography brings about at columns x and rows y."""
+        u, v = np.broadcast_arrays((x - self.centre[0])[None, :] / self.half, (y - self.centre[1])[:, None] / self.half)
+        one, none = np.ones_like(u), np.zeros_like(u)
+        across = [one, none, u, v, none, none, u * u, u * v]
+        down = [none, one, none, none, u, v, u * v, v * v]
+        return np.stack([np.stack(across, -1), np.stack(down, -1)], -2)
 
 
 @dataclass(frozen=True)
 class Motion:
     """Displacement of the half-resolution grey: frame(x + d(x)) shows what reference(x) shows.
 
-    d(x) = shift + matrix (x - centre), x = (column, row), and the deviation (rows, columns, 2) of tiles of 16 samples.
+    With x = (column, row) from the centre in units of half the frame's longer side, d(x) = shift + matrix x + (tilt . x) x, plus the
+    deviation (rows, columns, 2) of tiles of 16 samples. All in samples.
     """
 
     shift: np.ndarray
     matrix: np.ndarray
-    centre: np.ndarray
+    tilt: np.ndarray
+    frame: Frame
     deviation: np.ndarray
 
     def at_tiles(self, rows: int, columns: int, side: float) -> np.ndarray:
         """Displacements (rows, columns, 2) at the centres of tiles of `side` samples, deviations interpolated."""
         x, y = (np.arange(columns) + 0.5) * side - 0.5, (np.arange(rows) + 0.5) * side - 0.5
-        return self._affine(x, y) + _interpolated(self.deviation, (y + 0.5) / TILE - 0.5, (x + 0.5) / TILE - 0.5)
-
-    def _affine(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        grid = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), -1) - self.centre
-        return self.shift + grid @ self.matrix.T
+        whole = self.frame.basis(x, y) @ np.concatenate([self.shift, self.matrix.ravel(), self.tilt])
+        return whole + _interpolated(self.deviation, (y + 0.5) / TILE - 0.5, (x + 0.5) / TILE - 0.5)
 
 
 def align(reference: Planes, frame: Planes) -> Motion:
     """The motion of a frame of the same size against the reference."""
     levels = len(reference.pyramid)
     height, width = size(reference.pyramid[0])
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    whole = Frame(((width - 1) / 2, (height - 1) / 2), max(width, height) / 2)
     start = max(level for level in range(levels) if level == 0 or min(size(reference.pyramid[level])) >= 60)
-    motion = np.zeros(6)
+    motion = np.zeros(8)
     motion[:2] = _coarse_shift(reference.pyramid[start], frame.pyramid[start]) * 2.0**start
     for level in range(start, -1, -1):
         for _ in range(STEPS if level else 2):
-            motion += _affine_step(reference, frame, level, motion, centre)
-    return Motion(motion[:2], motion[2:].reshape(2, 2), centre, _deviation(reference, frame, motion, centre))
+            motion += _step(reference, frame, level, motion, whole)
+    return Motion(motion[:2], motion[2:6].reshape(2, 2), motion[6:], whole, _deviation(reference, frame, motion, whole))
 
 
 def _coarse_shift(reference: np.ndarray, frame: np.ndarray) -> np.ndarray:
@@ -72,7 +89,8 @@ def _coarse_shift(reference: np.ndarray, frame: np.ndarray) -> np.ndarray:
     dy, dx = np.arange(-reach_y, reach_y + 1), np.arange(-reach_x, reach_x + 1)
     window = np.ix_(dy % padded[0], dx % padded[1])
     score = cross[window] / np.sqrt(np.maximum(own[window] * other[window], 1e-12 * own.max() * other.max() + 1e-30))
-    best = np.unravel_index(np.argmax(score), score.shape)
+    far = np.add.outer(np.square(dy / reach_y), np.square(dx / reach_x))
+    best = np.unravel_index(np.argmax(score * (1 - REPEATS * far)), score.shape)
     if score[best] < 6 / np.sqrt(a.size):
         return np.zeros(2)
     return np.array([dx[best[1]], dy[best[0]]], float)
@@ -86,13 +104,15 @@ def _high_pass(picture: np.ndarray) -> np.ndarray:
     return picture - mean
 
 
-def _sums(reference: np.ndarray, frame: np.ndarray, flow: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Normal equations of each tile at its displacement: H (..., 2, 2), J r (..., 2), and residual variance and sample count (...)."""
+def _sums(reference: Planes, frame: Planes, level: int, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Normal equations of each tile of a level at its displacement: H (..., 2, 2), J r (..., 2), and residual variance (...)."""
     sums = np.empty((*flow.shape[:2], 7), np.float32)
-    kernels.burst_align(reference=reference, frame=frame, flow=np.ascontiguousarray(flow, np.float32), sums=sums)
+    kernels.burst_align(
+        reference=reference.pyramid[level], frame=frame.pyramid[level], flow=np.ascontiguousarray(flow, np.float32), sums=sums
+    )
     s = sums.astype(np.float64)
-    count = np.maximum(s[..., 6], 1)
-    return s[..., [0, 1, 1, 2]].reshape(*flow.shape[:2], 2, 2), s[..., 3:5], s[..., 5] / count, s[..., 6]
+    h = s[..., [0, 1, 1, 2]].reshape(*flow.shape[:2], 2, 2)
+    return h, s[..., 3:5], s[..., 5] / np.maximum(s[..., 6], 1)
 
 
 def _tiles(plane: np.ndarray) -> tuple[int, int]:
@@ -100,29 +120,22 @@ def _tiles(plane: np.ndarray) -> tuple[int, int]:
     return -(-height // TILE), -(-width // TILE)
 
 
-def _positions(rows: int, columns: int, level: int, centre: np.ndarray) -> np.ndarray:
-    """Centres of a level's tiles (rows, columns, 2) relative to the frame's centre, in samples of level 0."""
+def _basis(plane: np.ndarray, level: int, whole: Frame) -> np.ndarray:
+    """The whole frame's basis at the centres of a level's tiles, in samples of level 0."""
+    rows, columns = _tiles(plane)
     side = TILE * 2.0**level
-    x, y = (np.arange(columns) + 0.5) * side - 0.5, (np.arange(rows) + 0.5) * side - 0.5
-    return np.stack(np.broadcast_arrays(x[None, :], y[:, None]), -1) - centre
+    return whole.basis((np.arange(columns) + 0.5) * side - 0.5, (np.arange(rows) + 0.5) * side - 0.5)
 
 
-def _affine_step(reference: Planes, frame: Planes, level: int, motion: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Change of the affine motion that reduces the tiles' squared residuals, those of moving things counting little."""
-    one, other = reference.pyramid[level], frame.pyramid[level]
-    x = _positions(*_tiles(one), level, centre)
-    flow = (motion[:2] + x @ motion[2:].reshape(2, 2).T) / 2.0**level
-    h, b, residual, _ = _sums(one, other, flow)
+def _step(reference: Planes, frame: Planes, level: int, motion: np.ndarray, whole: Frame) -> np.ndarray:
+    """Change of the whole frame's motion that reduces the tiles' squared residuals, those of moving things counting little."""
+    basis = _basis(reference.pyramid[level], level, whole) / 2.0**level
+    h, b, residual = _sums(reference, frame, level, basis @ motion)
     noise = NOISE * HALVED**level
     weight = _robust_weights(h, residual, noise)[..., None, None]
-    basis = np.zeros((*x.shape[:2], 2, 6))
-    basis[..., 0, 0] = basis[..., 1, 1] = 1
-    basis[..., 0, 2:4] = basis[..., 1, 4:6] = x
-    basis /= 2.0**level
-    side = max(size(one)) * 2.0**level
-    prior = np.array([1 / (0.2 * side) ** 2] * 2 + [1 / 0.05**2] * 4) * noise
-    normal = np.einsum("yxai,yxab,yxbj->ij", basis, h * weight, basis) + np.diag(prior)
-    return -np.linalg.solve(normal, np.einsum("yxai,yxa->i", basis, b * weight[..., 0]) + prior * motion)
+    prior = noise / np.square(whole.half * np.array([0.4] * 2 + [0.05] * 4 + [0.02] * 2))
+    normal = np.tensordot(basis, (h * weight) @ basis, ((0, 1, 2), (0, 1, 2))) + np.diag(prior)
+    return -np.linalg.solve(normal, np.tensordot(basis, b * weight[..., 0], ((0, 1, 2), (0, 1, 2))) + prior * motion)
 
 
 def _robust_weights(h: np.ndarray, residual: np.ndarray, noise: float) -> np.ndarray:
@@ -134,15 +147,13 @@ def _robust_weights(h: np.ndarray, residual: np.ndarray, noise: float) -> np.nda
     return 1 / (1 + np.square(off / (2 * typical + 0.02)))
 
 
-def _deviation(reference: Planes, frame: Planes, motion: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Deviation (rows, columns, 2) of the finest level's tiles from the affine motion, each as far as evidence carries it."""
-    one, other = reference.pyramid[0], frame.pyramid[0]
-    x = _positions(*_tiles(one), 0, centre)
-    affine = motion[:2] + x @ motion[2:].reshape(2, 2).T
-    found = np.zeros_like(affine)
+def _deviation(reference: Planes, frame: Planes, motion: np.ndarray, whole: Frame) -> np.ndarray:
+    """Deviation (rows, columns, 2) of the finest level's tiles from the whole frame's motion, each as far as evidence carries it."""
+    shared = _basis(reference.pyramid[0], 0, whole) @ motion
+    found = np.zeros_like(shared)
     for scale in SCALES:
-        h, b, residual, _ = _sums(one, other, affine + found)
-        certainty = (_robust_weights(h, residual, NOISE) / np.maximum(residual, NOISE))[..., None, None]
+        h, b, residual = _sums(reference, frame, 0, shared + found)
+        certainty = (1 / np.maximum(residual, NOISE))[..., None, None]
         found += _evident(h * certainty, -b * certainty[..., 0], scale)
     return found
 
@@ -152,16 +163,17 @@ def _evident(information: np.ndarray, pull: np.ndarray, scale: float) -> np.ndar
     h, b = _smoothed(information, scale), _smoothed(pull, scale)
     spread_information = _smoothed(information, scale / np.sqrt(2))
     inverse = np.linalg.inv(h + 1e-6 * np.eye(2))
-    estimate = np.einsum("yxab,yxb->yxa", inverse, b)
-    variance = np.einsum("yxab,yxbc,yxca->yx", inverse, spread_information, inverse) / 2
-    sure = variance <= np.median(variance)
-    excess = np.square(estimate).sum(-1)[sure] / 2 - variance[sure]
-    spread = max(float(np.mean(np.minimum(excess, 9 * np.median(np.abs(excess))))), 0.0)
-    if spread == 0:
+    estimate = (inverse @ b[..., None])[..., 0]
+    covariance = inverse @ spread_information @ inverse
+    # Along an edge nothing is known, so the spread is taken from the direction in which each tile knows best.
+    variance, direction = np.linalg.eigh(covariance)
+    best, along = variance[..., 0], np.square(np.sum(direction[..., 0] * estimate, -1))
+    sure = best <= np.median(best)
+    excess = along[sure] - best[sure]
+    spread = float(np.mean(np.minimum(excess, 9 * np.median(np.abs(excess)))))
+    if spread <= 0:
         return np.zeros_like(pull)
-    # Neighbouring tiles share their evidence, which makes each estimate's information that of its own variance.
-    trust = spread / (spread + variance)
-    return estimate * trust[..., None]
+    return spread * np.linalg.solve(covariance + spread * np.eye(2), estimate[..., None])[..., 0]
 
 
 def _smoothed(field: np.ndarray, scale: float) -> np.ndarray:

@@ -22,10 +22,11 @@ from apochromat.develop.denoise_variance import stabilisation
 from apochromat.develop.dng_color import as_shot_neutral
 from apochromat.develop.noise_estimate import estimate_noise
 from apochromat.light.development import Development
-from apochromat.light.noise import NoiseModel
+from apochromat.light.noise import CELL, NoiseModel
 from apochromat.light.raw_frame import Box, Levels, RawFrame
 
 HOPELESS = 0.1  # share of the frame that must be believed for it to be of use
+SMALLEST = 64  # pixels
 WHITE = 65535
 CLEAR = 6.0  # standard deviations of read noise between 0 and the black level
 LEAST_BLACK = 256
@@ -58,18 +59,22 @@ class Merge:
 
     reference: the frame that the others are laid on, with a mosaic; its geometry, colour and metadata become the result's.
     shortest: gain of the shortest exposure of the burst, 1 where all are the same.
-    Raises ValueError where the reference cannot be made linear.
+    Raises ValueError where the reference cannot be made linear or is too small to align.
     """
 
     def __init__(self, reference: RawFrame, shortest: float = 1.0) -> None:
         first = exposed(reference, 1.0)
+        if min(first.mosaic.shape) < SMALLEST:
+            raise ValueError(
+                f"expected frames of at least {SMALLEST} x {SMALLEST} pixels to merge, found {first.mosaic.shape[::-1]}: {reference.path}"
+            )
         self.base, self.noise, self.origin, self.shortest = reference, first.noise, first.origin, max(shortest, 1.0)
         self.shape, self.tiles = first.mosaic.shape, grid(*first.mosaic.shape)
         self.stabilise = stabilisation(first.noise)
         self.sums = Sums.empty(*self.shape)
         self.share: dict[str, float] = {reference.path: 1.0}
         self.mosaic, self.ceiling = first.mosaic, UNLIMITED
-        self.planes = planes(first.mosaic, self.stabilise)
+        self.planes = planes(first.mosaic, self.stabilise, first.noise)
         still = np.zeros((*self.tiles, 2), np.float32)
         self.sums.add(self.planes.samples, still, np.ones(self.tiles), first.noise, limit=self._limit(1.0))
         self.planes = self._without_samples()
@@ -98,11 +103,12 @@ class Merge:
 
     def result(self) -> Merged:
         """The merged frame: 16-bit samples over a pedestal, noise of the median effective number of frames, and their map."""
-        frames, seen = self.sums.frames, self.sums.seen / np.maximum(self.sums.trusted, 1e-9)[..., None, None, None].astype(np.float32)
-        merged = self.sums.mean()
-        del self.sums, self.mosaic, self.planes
+        a, sums = self.base.active, self.sums
+        del self.sums, self.planes
+        merged, frames = sums.mean(), sums.frames
         if len(self.share) > 1:
-            merged = restore(merged, seen, frames, self.noise, as_shot_neutral(self.base.profile))
+            merged = restore(merged, sums, self.noise, as_shot_neutral(self.base.profile))
+        frames = np.ascontiguousarray(frames[: -(-a.height // CELL), : -(-a.width // CELL)])
         return Merged(self._frame(merged, frames), frames, self.share)
 
     @cached_property
@@ -118,9 +124,9 @@ class Merge:
         """A frame's planes and displacements, both frames cut where the first of them clips."""
         ceiling = CLIPS * min(1.0, other.gain) if other.gain != 1.0 else UNLIMITED
         if ceiling != self.ceiling:
-            self.ceiling, self.planes = ceiling, planes(self.mosaic, self.stabilise, 1.0, ceiling)
+            self.ceiling, self.planes = ceiling, planes(self.mosaic, self.stabilise, self.noise, 1.0, ceiling)
             self.planes = self._without_samples()
-        shown = planes(other.mosaic, self.stabilise, other.gain, ceiling)
+        shown = planes(other.mosaic, self.stabilise, other.noise, other.gain, ceiling)
         return shown, align(self.planes, shown).at_tiles(*self.tiles, TILE)
 
     def _without_samples(self) -> Planes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apochromat.light.noise import NoiseModel
 from apochromat.native import kernels
 
 BORDER = 32  # cells or samples around every plane
@@ -26,19 +27,25 @@ class Planes:
     pyramid: tuple[np.ndarray, ...]
 
 
-def planes(mosaic: np.ndarray, stabilise: np.ndarray, gain: float = 1.0, ceiling: float = 1e9) -> Planes:
+def planes(mosaic: np.ndarray, stabilise: np.ndarray, noise: NoiseModel, gain: float = 1.0, ceiling: float = 1e9) -> Planes:
     """Planes of an RGGB mosaic (H, W) of even size whose light is multiplied by `gain` and then no higher than `ceiling`.
 
-    stabilise: (4, 2) slope and shift of the generalised Anscombe transform per CFA position, the same for all frames of a burst.
+    noise: the frame's own. stabilise: (4, 2) slope and shift of the generalised Anscombe transform per CFA position, the same for all
+    frames of a burst.
     """
     height, width = mosaic.shape[0] // 2, mosaic.shape[1] // 2
     bordered = (height + 2 * BORDER, width + 2 * BORDER)
-    samples, colors, grey = np.empty((4, *bordered), np.float32), np.empty((3, *bordered), np.float32), np.empty(bordered, np.float32)
+    samples, stable = np.empty((4, *bordered), np.float32), np.empty((4, *bordered), np.float32)
     cells = mosaic.reshape(height, 2, width, 2)
     kernels.burst_planes(
-        mosaic=cells, stabilise=stabilise, gain=gain, ceiling=ceiling, colors=colors, grey=grey, samples=samples
+        mosaic=cells, stabilise=stabilise, noise=largest(noise), gain=gain, ceiling=ceiling, stable=stable, samples=samples
     )  # fmt: skip
-    return Planes(samples, colors, _pyramid(grey))
+    return Planes(samples, stable[:3], _pyramid(stable[3]))
+
+
+def largest(noise: NoiseModel) -> np.ndarray:
+    """Scale and offset (2,) float32 of the noisiest colour."""
+    return np.array([noise.scale.max(), noise.offset.max()], np.float32)
 
 
 def size(plane: np.ndarray) -> tuple[int, int]:

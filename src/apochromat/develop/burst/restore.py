@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from apochromat.develop.burst.sums import Sums
 from apochromat.develop.demosaic import demosaic
 from apochromat.light.noise import NoiseModel
 from apochromat.native import kernels
@@ -18,13 +19,14 @@ THRESHOLDS = (4.2, 4.5)  # standard deviations, one for each round
 LEAST = 1e-9  # variance
 
 
-def restore(merged: np.ndarray, seen: np.ndarray, frames: np.ndarray, noise: NoiseModel, neutral: np.ndarray) -> np.ndarray:
+def restore(merged: np.ndarray, sums: Sums, noise: NoiseModel, neutral: np.ndarray) -> np.ndarray:
     """The merged RGGB mosaic (H, W) as sharp as a single frame, a new array.
 
-    seen: (rows, columns, 4, 6, 6) weights of sum 1. frames: (rows, columns) effective number of frames. noise: of one frame.
-    neutral: (3,) camera value of white.
+    sums: what was merged; its kernels are used up. noise: of one frame. neutral: (3,) camera value of white.
     """
     height, width = merged.shape
+    frames, trusted = np.maximum(sums.frames, 1), np.maximum(sums.trusted, 1e-6).astype(np.float32)
+    sums.seen /= trusted[..., None, None, None]
     cells = (height // 2, 2, width // 2, 2)
     balance = (1 / neutral[[0, 1, 1, 2]]).astype(np.float64)
     model = np.array([np.mean(balance * noise.scale[[0, 1, 1, 2]]), np.mean(balance**2 * noise.offset[[0, 1, 1, 2]])])
@@ -33,11 +35,12 @@ def restore(merged: np.ndarray, seen: np.ndarray, frames: np.ndarray, noise: Noi
     for threshold in THRESHOLDS:
         kernels.burst_pilot(
             mosaic=restored, balance=balance.reshape(2, 2).astype(np.float32), noise=model.astype(np.float32),
-            frames=np.maximum(frames, 1), threshold=threshold, pilot=pilot,
+            frames=frames, threshold=threshold, pilot=pilot,
         )  # fmt: skip
         picture = demosaic(pilot.reshape(height, width), noise=in_black).transpose(2, 0, 1)
         restored = np.empty_like(merged)
         kernels.burst_restore(
-            merged=merged.reshape(cells), picture=picture, scale=neutral.astype(np.float32), seen=seen, restored=restored.reshape(cells)
-        )
+            merged=merged.reshape(cells), weight=sums.light[1], trusted=trusted, picture=picture, scale=neutral.astype(np.float32),
+            seen=sums.seen, restored=restored.reshape(cells),
+        )  # fmt: skip
     return restored

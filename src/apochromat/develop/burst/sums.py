@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apochromat.develop.burst.planes import largest
 from apochromat.develop.burst.trust import grid
 from apochromat.light.noise import NoiseModel
 from apochromat.native import kernels
@@ -51,9 +52,8 @@ class Sums:
         variance of the frame's noise on the common scale over the reference's; noisier frames weigh less.
         """
         flow, weight = np.ascontiguousarray(flow, np.float32), np.ascontiguousarray(trust / relative, np.float32)
-        model = np.array([noise.scale.max(), noise.offset.max()], np.float32)
         kernels.burst_add(
-            samples=samples, flow=flow, trust=weight, noise=model, gain=gain, limit=limit, isolated=ISOLATED,
+            samples=samples, flow=flow, trust=weight, noise=largest(noise), gain=gain, limit=limit, isolated=ISOLATED,
             before=self.light, sums=self.light,
         )  # fmt: skip
         kernels.burst_spread(flow=flow, trust=weight, before=self.seen, seen=self.seen)

@@ -24,6 +24,7 @@ class Look:
     kind: tuple[str, tuple[int, ...], str]
     exposure: float | None
     detail: float
+    doubt: float  # of the detail, by noise
     clipped: float
 
 
@@ -47,6 +48,7 @@ def look(frame: RawFrame) -> Look:
         kind=(camera, (a.height, a.width), frame.cfa),
         exposure=exposure_s * iso if exposure_s > 0 and iso > 0 else None,
         detail=max(float(np.sum(slopes)) - 4 * quiet, 0.0) / signal**2,
+        doubt=0.2 * 4 * quiet / signal**2,
         clipped=float(np.mean(green[::4, ::4] >= 0.98 * span)),
     )
 
@@ -71,5 +73,7 @@ def reference(looks: list[Look]) -> int:
 def blurred(looks: list[Look], chosen: int) -> list[int]:
     """Frames of the reference's exposure with so much less detail that they can only soften the picture."""
     of = looks[chosen]
+    if of.detail < 5 * of.doubt:
+        return []
     alike = [i for i, seen in enumerate(looks) if seen.exposure == of.exposure and i != chosen]
     return [i for i in alike if looks[i].detail < BLURRED**2 * of.detail]
