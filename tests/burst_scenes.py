@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from frames import NEUTRAL, frame_of, mosaic_of
 
+from apochromat.develop.burst.merge import Merge
 from apochromat.light.noise import NoiseModel
 from apochromat.raw import write_dng
 
@@ -211,3 +212,16 @@ def light_of(frame):
     black, a = frame.levels.black[:, :, 0], frame.active
     tiled = np.tile(black, (a.height // len(black) + 1, a.width // black.shape[1] + 1))[: a.height, : a.width]
     return (frame.samples[a.top : a.bottom, a.left : a.right].astype(np.float64) - tiled) / (float(frame.levels.white[0]) - black.max())
+
+
+def merged(frames):
+    """The result of merging frames of one exposure."""
+    merge = Merge(frames[0])
+    for frame in frames[1:]:
+        merge.add(frame)
+    return merge.result()
+
+
+def psnr(found, expected, where=np.s_[24:-24, 24:-24]):
+    """Of a mosaic against the truth in dB of white, borders aside, or where a mask says."""
+    return -10 * np.log10(np.mean(np.square(found - expected)[where]))

@@ -73,7 +73,7 @@ def test_a_linear_dng_is_refused_by_name(shots):
 
 def test_an_existing_output_is_kept(shots):
     (shots / "night.dng").write_text("mine")
-    assert_refused(merge("frame_00.dng", "frame_01.dng", "-o", "night.dng", cwd=shots), 1, "night.dng: expected a new file name")
+    assert_refused(merge("frame_00.dng", "frame_01.dng", "-o", "night.dng", cwd=shots), 1, "night.dng exists already")
     assert (shots / "night.dng").read_text() == "mine"
     (shots / "night.dng").unlink()
     assert merge("frame_00.dng", "frame_01.dng", "-o", "night.dng", cwd=shots).returncode == 0
@@ -115,7 +115,7 @@ def test_a_map_shows_one_burst(shots):
     assert files_of(shots) == before
 
 
-@pytest.mark.parametrize("level", [6.0], ids=["clipped"])
+@pytest.mark.parametrize("level", [0.0, 6.0], ids=["dark", "clipped"])
 def test_total_darkness_and_all_clipped(tmp_path, level):
     write_burst(burst(Scene(160, 208, level=level, kind="flat"), hand(3)), tmp_path)
     done = merge(".", "-o", "night.dng", cwd=tmp_path)
@@ -197,3 +197,30 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path):
     assert said.splitlines()[-1].endswith("apo: interrupted")
     assert "Traceback" not in said
     assert files_of(tmp_path) == before
+
+
+def test_a_second_run_takes_only_what_the_camera_wrote(shots):
+    """Merged files in the folder are no frames: the same photons would be counted twice."""
+    assert merge(".", cwd=shots).stdout == "frame_00.merged.dng\n"
+    first = (shots / "frame_00.merged.dng").read_bytes()
+    done = merge(".", "--overwrite", "--json", cwd=shots)
+    assert list(json.loads(done.stdout)["believed"]) == [f"frame_{n:02d}.dng" for n in range(4)]
+    assert (shots / "frame_00.merged.dng").read_bytes() == first
+    assert apo("develop", ".", "--merge", cwd=shots).stdout == "frame_00.apo.jpg\n"
+
+
+def test_an_input_is_never_replaced(shots):
+    before = (shots / "frame_01.dng").read_bytes()
+    assert_refused(merge("frame_00.dng", "frame_01.dng", "-o", "frame_01.dng", "--overwrite", cwd=shots), 2, "frame_01.dng is an input")
+    assert (shots / "frame_01.dng").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["there.png", "missing/motion.png"])
+def test_a_map_that_cannot_be_written_does_not_hide_the_picture(shots, name):
+    """Either nothing is written or what is written is named; the complaint names the map."""
+    (shots / "there.png").write_text("mine")
+    done = merge("frame_00.dng", "frame_01.dng", "-o", "night.dng", "--map", name, cwd=shots)
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert done.stdout.split() == [f for f in files_of(shots) if f == "night.dng"]
+    assert (shots / "there.png").read_text() == "mine"

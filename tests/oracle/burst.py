@@ -10,11 +10,13 @@ COLOR = (0, 1, 1, 2)  # colour of each CFA position 2 * row parity + column pari
 SIDE, STEP = 8, 2  # of the pilot's blocks
 
 
-def planes(mosaic, stabilise, gain=1.0, ceiling=1e9):
-    """Colours (3, h, w), grey (h, w) and samples (4, h, w); stabilise (4, 2)."""
-    own = positions(mosaic.astype(np.float64))
+def planes(mosaic, stabilise, noise, gain=1.0, ceiling=1e9):
+    """Colours (3, h, w), grey (h, w) and samples (4, h, w); stabilise (4, 2); noise (2,): isolated samples are as the highest around."""
+    mosaic = mosaic.astype(np.float64)
+    own = positions(mosaic)
+    shown = positions(np.where(stands_out(mosaic, noise), highest_around(mosaic), mosaic))
     slope, shift = stabilise.astype(np.float64).T[:, :, None, None]
-    z = np.sqrt(np.maximum(slope * np.minimum(own * gain, ceiling) + shift, 0))
+    z = np.sqrt(np.maximum(slope * np.minimum(shown * gain, ceiling) + shift, 0))
     colors = np.stack([z[0], (z[1] + z[2]) / np.sqrt(2), z[3]])
     return colors, z.sum(0) / 2, own
 
@@ -112,19 +114,24 @@ def add(mosaic, flow, believed, noise, gain, limit, isolated):
         dx, dy = steps[(y // 16, x // 16), 2 * (y % 2) + x % 2]
         if 0 <= y + dy < mosaic.shape[0] and 0 <= x + dx < mosaic.shape[1]:
             light[y, x] = mosaic[y + dy, x + dx] * gain
-            weights[y, x] = expected[y, x] * np.clip(5 * (1 - mosaic[y + dy, x + dx] / limit), 1e-3, 1)
+            weights[y, x] = expected[y, x] * np.clip(5 * (1 - mosaic[y + dy, x + dx] / limit), 1e-5, 1)
             weights[y, x] *= isolated if alone[y + dy, x + dx] else 1
     return np.stack([weights * light, weights])
 
 
-def stands_out(mosaic, noise):
-    """Samples above the highest of the eight of their CFA position around them by 3 standard deviations and half of it."""
+def highest_around(mosaic):
+    """The highest of the eight samples of the same CFA position around each, cells at the border repeated."""
     around = np.pad(mosaic, 2, "edge")
-    around[:2], around[-2:] = around[2:4], around[-4:-2]  # borders repeat whole cells
+    around[:2], around[-2:] = around[2:4], around[-4:-2]
     around[:, :2], around[:, -2:] = around[:, 2:4], around[:, -4:-2]
     height, width = mosaic.shape
-    others = [around[2 + j : 2 + j + height, 2 + i : 2 + i + width] for j in (-2, 0, 2) for i in (-2, 0, 2) if (i, j) != (0, 0)]
-    highest = np.max(others, axis=0)
+    steps = [(i, j) for j in (-2, 0, 2) for i in (-2, 0, 2) if (i, j) != (0, 0)]
+    return np.max([around[2 + j : 2 + j + height, 2 + i : 2 + i + width] for i, j in steps], axis=0)
+
+
+def stands_out(mosaic, noise):
+    """Samples above the highest around them by 3 standard deviations and half of it."""
+    highest = highest_around(mosaic)
     return mosaic > highest + 3 * np.sqrt(noise[0] * np.maximum(highest, 0) + noise[1]) + 0.5 * np.abs(highest)
 
 
@@ -181,11 +188,13 @@ COSINES = np.array(
 )
 
 
-def restore(merged, picture, scale, seen):
-    """merged (H, W) + what the picture (3, H, W), times scale (3,), loses where it is seen through `seen`."""
+def restore(merged, weight, trusted, picture, scale, seen):
+    """merged (H, W) + what the picture (3, H, W), times scale (3,), loses where it is seen through `seen`; less where a pixel's weight
+    falls short of the frames' trust, nothing from a fifth on."""
     around, out = np.pad(picture.astype(np.float64), ((0, 0), (2, 3), (2, 3)), "edge"), merged.astype(np.float64)
+    whole = np.clip(1 - 5 * (1 - weight / between_tiles(trusted.astype(np.float64), *merged.shape)), 0, 1)
     for y, x in np.ndindex(*merged.shape):
         p = 2 * (y % 2) + x % 2
         lost = picture[COLOR[p], y, x] - (seen[y // 16, x // 16, p] * around[COLOR[p], y : y + 6, x : x + 6]).sum()
-        out[y, x] += scale[COLOR[p]] * lost
+        out[y, x] += whole[y, x] * scale[COLOR[p]] * lost
     return out

@@ -16,6 +16,7 @@ from apochromat.raw.dng_writer import dng_directory
 from apochromat.raw.tags import Tag
 
 SCENE = Scene(200, 264)
+LOOK = look(burst(Scene(32, 32), [Pose()])[0])
 MOVER = Mover(120.0, 90.0, 20.0, (9.0, 3.0))
 
 
@@ -139,8 +140,8 @@ def test_development_uses_the_map(merged):
 
 def seen(n, start_s=0.0, camera="A", size=(10, 10), exposure_s=0.1, settings=(1.8, 6.9, 1)):
     """A file that was looked at."""
-    kind = bursts.Look(f"{n}.dng", (camera, size, "RGGB"), 1.0, 1.0, 0.0)
-    return bursts.Seen(Path(f"{n}.dng"), kind, start_s, exposure_s, settings)
+    shown = replace(LOOK, path=f"{n}.dng", kind=(camera, size, "RGGB"))
+    return bursts.Seen(Path(f"{n}.dng"), shown, start_s, exposure_s, settings)
 
 
 def names(found):

@@ -10,6 +10,7 @@ from apochromat.light.noise import NoiseModel
 from apochromat.native import kernels
 
 SHAPES = [(18, 20), (34, 50), (66, 38), (62, 130)]  # of mosaics
+NOISE = NoiseModel(np.full(3, 2e-3), np.full(3, 2e-5))
 FAR = [0.0, 0.5, -0.25, 3.3, -17.4, 90.0, -1e4, 1e9]  # displacements that are put among the others, each one of a tile
 
 
@@ -48,9 +49,10 @@ def agree(found, expected, scale=None):
 def test_planes_equal_oracle(shape, gain, ceiling):
     rng = np.random.default_rng(1)
     mosaic = field(rng, *shape) - np.float32(0.3)  # black noise is negative, and the root's argument too
+    mosaic[rng.random(shape) < 0.03] = 2.0  # hot pixels
     stabilise = np.column_stack([rng.uniform(100, 900, 4), rng.uniform(1, 30, 4)]).astype(np.float32)
-    found = planes(mosaic, stabilise, gain, ceiling)
-    colors, grey, samples = oracle.planes(mosaic, stabilise, gain, ceiling)
+    found = planes(mosaic, stabilise, NOISE, gain, ceiling)
+    colors, grey, samples = oracle.planes(mosaic, stabilise, (NOISE.scale[0], NOISE.offset[0]), gain, ceiling)
     agree(found.colors, bordered(colors))
     agree(found.pyramid[0], bordered(grey))
     agree(found.samples, bordered(samples))
@@ -91,12 +93,12 @@ def test_differences_equal_oracle(shape):
 def test_sums_equal_oracle(shape, gain, limit):
     """Two frames one after the other, one at half its trust, with hot samples in them; counted as the class does it."""
     rng = np.random.default_rng(5)
-    model, sums, expected = np.array([2e-3, 2e-5]), Sums.empty(*shape), np.zeros((2, *shape))
+    model, sums, expected = (NOISE.scale[0], NOISE.offset[0]), Sums.empty(*shape), np.zeros((2, *shape))
     for share in (1.0, 0.5):
         mosaic = field(rng, *shape)
         mosaic[rng.random(shape) < 0.02] = 3.0
         believed, flow = rng.uniform(0, share, sums.trusted.shape), displacements(rng, *sums.trusted.shape)
-        sums.add(bordered(oracle.positions(mosaic)), flow, believed, NoiseModel(np.full(3, model[0]), np.full(3, model[1])), gain, limit)
+        sums.add(bordered(oracle.positions(mosaic)), flow, believed, NOISE, gain, limit)
         expected += oracle.add(mosaic.astype(np.float64), flow, believed, model, gain, limit, isolated=0.02)
     for found, true in zip(sums.light.reshape(2, *shape), expected, strict=True):
         agree(found, true)
@@ -138,8 +140,12 @@ def test_pilot_equals_oracle(shape):
 def test_restoring_equals_oracle(shape):
     rng = np.random.default_rng(7)
     merged, picture = field(rng, *shape), np.stack([field(rng, *shape) for _ in range(3)])
-    seen = rng.uniform(-0.1, 0.3, (*(tiles(n, 16) for n in shape), 4, 6, 6)).astype(np.float32)
+    grid = [tiles(n, 16) for n in shape]
+    seen, trusted = (rng.uniform(*r, (*grid, *more)).astype(np.float32) for r, more in (((-0.1, 0.3), (4, 6, 6)), ((1, 8), ())))
+    weight = (oracle.between_tiles(trusted, *shape) * rng.choice([1.0, 0.95, 0.85, 0.5], shape)).astype(np.float32)
     scale, cells = np.array([0.5, 1.0, 0.7], np.float32), (shape[0] // 2, 2, shape[1] // 2, 2)
     found = np.empty(cells, np.float32)
-    kernels.burst_restore(merged=merged.reshape(cells), picture=picture, scale=scale, seen=seen, restored=found)
-    agree(found.reshape(shape), oracle.restore(merged, picture, scale, seen))
+    kernels.burst_restore(
+        merged=merged.reshape(cells), weight=weight.reshape(cells), trusted=trusted, picture=picture, scale=scale, seen=seen, restored=found
+    )  # fmt: skip
+    agree(found.reshape(shape), oracle.restore(merged, weight, trusted, picture, scale, seen))
