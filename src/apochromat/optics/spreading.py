@@ -9,8 +9,10 @@ resolution.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,8 +77,7 @@ def blurred(
     lit = Window(corner[0], corner[1], list(planes))
     out = Window(corner[0] - pad, corner[1] - pad, np.zeros((weights.shape[1], *(n + 2 * pad for n in planes[0].shape)), np.float32))
     places = [(i, j) for i in range(TILES[0]) for j in range(TILES[1])]
-    with ThreadPoolExecutor(threads) as pool:
-        lights = pool.map(lambda place: _quadruple(lit, field, weights, tiles, *place), places)
+    with ThreadPoolExecutor(threads) as pool, closing(_each(pool, lit, field, weights, tiles, places)) as lights:
         for done, (place, four) in enumerate(zip(places, lights, strict=True)):
             for (box, _), light in zip(tiles.four(*place), four, strict=True):  # in one order, whatever the number of threads
                 if light is not None:
@@ -85,6 +86,19 @@ def blurred(
     seen = out.cut(frame)
     box = np.s_[:, seen.top : seen.top + seen.planes.shape[1], seen.left : seen.left + seen.planes.shape[2]]
     return Spread(seen.planes, box, _far_light(lit, field, weights, (height, width)))
+
+
+def _each(
+    pool: ThreadPoolExecutor, lit: Window, field: PsfField, weights: np.ndarray, tiles: _Tiles, places: list[tuple[int, int]]
+) -> Generator[list[np.ndarray | None], None, None]:
+    """Light of each place's tiles in order; what is not begun when nobody waits for it any longer, as on Ctrl-C, is left."""
+    waiting = deque(pool.submit(_quadruple, lit, field, weights, tiles, *place) for place in places)
+    try:
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 @dataclass(frozen=True)
