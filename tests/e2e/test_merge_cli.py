@@ -85,13 +85,14 @@ def test_one_frame_says_so(shots):
     assert merge("frame_02.dng", "-q", "--overwrite", cwd=shots).stderr == ""
 
 
-@pytest.mark.parametrize("compression", ["none", "ljpeg", "jpegxl"])
-def test_compressions_hold_the_same_picture(shots, compression):
-    assert merge(".", "-o", "out/", "--compression", compression, cwd=shots).returncode == 0
-    assert merge("frame_00.dng", "frame_01.dng", "frame_02.dng", "frame_03.dng", "-o", "x.dng", cwd=shots).returncode == 0
-    one, other = (raw.read(shots / name) for name in ("out/frame_00.merged.dng", "x.dng"))
-    np.testing.assert_array_equal(one.samples, other.samples)
-    np.testing.assert_array_equal(one.noise.frames, other.noise.frames)
+def test_compressions_hold_the_same_picture(shots):
+    frames = []
+    for name in ("none", "ljpeg", "jpegxl"):
+        assert merge("frame_00.dng", "frame_01.dng", "-o", f"{name}.dng", "--compression", name, cwd=shots).returncode == 0
+        frames.append(raw.read(shots / f"{name}.dng"))
+    for frame in frames[1:]:
+        np.testing.assert_array_equal(frame.samples, frames[0].samples)
+        np.testing.assert_array_equal(frame.noise.frames, frames[0].noise.frames)
 
 
 def test_develop_merges_on_the_way(shots):

@@ -57,6 +57,17 @@ def test_highlights_are_right_to_two_percent(bracket, lamp):
     assert light[inside].mean() / expected[inside].mean() == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("lamp", LAMPS[:2], ids=str)
+def test_edges_of_highlights_are_neither_doubled_nor_clipped(bracket, lamp):
+    """Within 4 px of a lamp's edge no more is wrong than where the shortest frame, taken alone, looks a pixel off."""
+    light, expected, pose, gain, _ = bracket
+    ring, shorter = np.abs(distance(pose, lamp) - lamp[2]) < 4, 16.0 / gain
+    sigma = shorter * np.sqrt(NIGHT.variance(expected / shorter, 1.0, 1))
+    off = truth(SCENE, replace(pose, dx=pose.dx + 1)) / gain - expected
+    assert np.square(light - expected)[ring].mean() < np.mean(off[ring] ** 2 + sigma[ring] ** 2)
+    assert (light - expected.max() - 4.5 * sigma.max())[ring].max() < 0
+
+
 def test_shadows_have_the_long_frames_noise(bracket):
     """Away from lamps the long frame counts four times as much light: noise falls well below the reference's."""
     light, expected, pose, gain, _ = bracket
