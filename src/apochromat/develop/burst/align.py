@@ -133,7 +133,7 @@ def _step(reference: Planes, frame: Planes, level: int, motion: np.ndarray, whol
     h, b, residual = _sums(reference, frame, level, basis @ motion)
     noise = NOISE * HALVED**level
     weight = _robust_weights(h, residual, noise)[..., None, None]
-    prior = noise / np.square(whole.half * np.array([0.4] * 2 + [0.05] * 4 + [0.02] * 2))
+    prior = noise / np.square(whole.half * np.array([0.4] * 2 + [0.05] * 4 + [0.005] * 2))
     normal = np.tensordot(basis, (h * weight) @ basis, ((0, 1, 2), (0, 1, 2))) + np.diag(prior)
     return -np.linalg.solve(normal, np.tensordot(basis, b * weight[..., 0], ((0, 1, 2), (0, 1, 2))) + prior * motion)
 
