@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The demo: `apo` shoots a night street and a pair of branches with built-in cameras, develops them, and shows all on one page.
 
-    demo.py demo/        # writes demo/index.html, self-contained, and the DNGs and pictures beside it
+demo.py demo/        # writes demo/index.html, self-contained, and the DNGs and pictures beside it
 """
 
 import argparse
@@ -16,7 +16,10 @@ from PIL import Image
 
 PAIR = {"tele-apo": "Apochromatic", "tele-achromat": "Ordinary achromat"}
 CROPS = ((1880, 1040), (2480, 2330))  # of the pair: left and top of what is shown pixel for pixel
+STREET = ((1720, 1600), (3080, 330))  # of the night street
 SIDE = (560, 420)
+FRAMES = 8
+QUIETLY = ["--overwrite", "--quiet"]
 NO_REPAIR = ["--set", "fringes.purple=0", "--set", "fringes.green=0"]  # so that the glass is seen, not the software
 
 PAGE = """<!doctype html>
@@ -41,9 +44,10 @@ PAGE = """<!doctype html>
 sensor, written as a DNG that any RAW developer opens, and developed.</p>
 <h2>A wet street at three lux</h2>
 <figure><img alt="A wet street at night with lamps, neon signs and a walker" src="{night}">
-<figcaption>{night_facts}. <code>apo shoot night-street</code>, then <code>apo develop</code>.</figcaption></figure>
-<figure class="pair">{night_crops}</figure>
-<figcaption>Pixel for pixel.</figcaption>
+<figcaption>{frames} frames out of the hand, each {night_facts}, merged. <code>apo shoot night-street --frames {frames}</code>, then
+<code>apo develop --merge</code>.</figcaption></figure>
+<div class="pair"><figure>{one_crops}<figcaption>The first frame alone.</figcaption></figure>
+<figure>{night_crops}<figcaption>The burst merged. Both pixel for pixel; the walker moved.</figcaption></figure></div>
 <h2>What apochromatic glass is for</h2>
 <p>The same branches and the same water, the same aperture and sensor, the same processing with its fringe removal switched off. Left:
 <code>tele-apo</code>, which passes the APO certificate. Right: <code>tele-achromat</code>, designed alike in ordinary glass.</p>
@@ -59,26 +63,49 @@ def main():
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
-    night, night_facts = taken(folder, "night", ["night-street", "--seed", "0"], [])
+    one, night, night_facts = burst(folder)
     pair = {lens: taken(folder, f"branches-{lens}", ["branches", "--lens", lens, "--ev", "0.7", "--tripod"], NO_REPAIR) for lens in PAIR}
-    crops = parts(night, ((1720, 1600), (3080, 330)), "a part of the street")
+    one_crops, crops = (parts(picture, STREET, words) for picture, words in ((one, "a part of one frame"), (night, "a part of the burst")))
     columns = "".join(column(picture, PAIR[lens]) for lens, (picture, _) in pair.items())
     page = PAGE.format(
-        night=data(night.resize((1600, 1200))), night_facts=night_facts, night_crops=crops, pair=columns, pair_facts=pair["tele-apo"][1]
-    )
+        night=data(night.resize((1600, 1200))), night_facts=night_facts, frames=FRAMES, one_crops=one_crops, night_crops=crops,
+        pair=columns, pair_facts=pair["tele-apo"][1],
+    )  # fmt: skip
     (folder / "index.html").write_text(page, encoding="utf-8")
     print(f"The page is {folder / 'index.html'}; the RAW files and pictures lie beside it.")
+
+
+def burst(folder):
+    """Shoot the street as a burst; its first frame developed, the burst merged, and how each frame was taken."""
+    raws = folder / "night"
+    say("night: shooting a burst")
+    told = apo("shoot", "night-street", "--seed", "0", "--frames", str(FRAMES), *QUIETLY, "--no-truth", "--json", "-o", f"{raws}/")
+    files = sorted(str(path) for path in raws.glob("*.dng"))
+    say("night: merging and developing it")
+    apo("develop", files[0], *QUIETLY, "-o", str(folder / "night-one.jpg"))
+    apo("develop", *files, "--merge", *QUIETLY, "-o", str(folder / "night.jpg"))
+    one, merged = (Image.open(folder / name).convert("RGB") for name in ("night-one.jpg", "night.jpg"))
+    return one, merged, exposure(json.loads(told.splitlines()[0]))
 
 
 def taken(folder, name, shot, settings):
     """Shoot and develop; the picture, and how it was taken."""
     dng, jpeg = folder / f"{name}.dng", folder / f"{name}.jpg"
-    print(f"{name}: shooting (the first time, the lens's point spread functions are worked out)", file=sys.stderr, flush=True)
-    told = apo("shoot", *shot, "--opcodes", "--overwrite", "--quiet", "--json", "-o", str(dng))
-    apo("develop", str(dng), "--overwrite", "--quiet", *settings, "-o", str(jpeg))
-    facts = json.loads(told)
+    say(f"{name}: shooting (the first time, the lens's point spread functions are worked out)")
+    told = apo("shoot", *shot, "--opcodes", *QUIETLY, "--json", "-o", str(dng))
+    apo("develop", str(dng), *QUIETLY, *settings, "-o", str(jpeg))
+    return Image.open(jpeg).convert("RGB"), f"One frame, {exposure(json.loads(told))}"
+
+
+def say(sentence):
+    """What is being done."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def exposure(facts):
+    """How a frame was taken."""
     seconds = f"1/{1 / facts['exposure_s']:.0f} s" if facts["exposure_s"] < 0.5 else f"{facts['exposure_s']:.1f} s"
-    return Image.open(jpeg).convert("RGB"), f"One frame, {seconds}, f/{facts['f_number']:.2f}, ISO {facts['iso']:.0f}"
+    return f"{seconds}, f/{facts['f_number']:.2f}, ISO {facts['iso']:.0f}"
 
 
 def apo(*arguments):

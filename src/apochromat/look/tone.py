@@ -14,6 +14,9 @@ OFF = {"tone_on": 0, "tone_white": 1.0, "tone_toe": 1.0, "tone_contrast": 1.0, "
 _GREY, _GREY_SHOWN = 0.18**0.5, 0.21**0.5  # as in kernels/tone.py
 
 
+_NIGHT_DEEPER = 0.3  # share of the slope at black that night takes away
+
+
 class ToneParams(Params):
     enabled: bool = parameter(True, "Apply the tone curve; without it values above 1 clip")
     contrast: float = parameter(1.15, "Slope of the curve at middle grey; 1 is the scene's own contrast", ge=0.7, le=2.0)
@@ -23,15 +26,19 @@ class ToneParams(Params):
 
 
 def run(development: Development, params: ToneParams) -> Development:
-    """Give the finishing kernel the curve; its white is the brightest light that the exposure stage found, at most 2 EV above 1."""
+    """Give the finishing kernel the curve; its white is the brightest light that the exposure stage found, at most 2 EV above 1.
+
+    At night it may lie 3 EV above 1, for lamps, and black is deeper.
+    """
     if not params.enabled:
         return development
-    white = min(max(development.facts.get("scene_white", 1.0), 0.5), 4.0) ** 0.5
+    night = development.facts.get("night", 0.0)
+    white = min(max(development.facts.get("scene_white", 1.0), 0.5), 4.0 * 2**night) ** 0.5
     mean = (1 - _GREY_SHOWN) / (white - _GREY)
     return development.with_finish(
         tone_on=1,
         tone_white=white,
-        tone_toe=params.shadows,
+        tone_toe=params.shadows * (1 - _NIGHT_DEEPER * night),
         tone_contrast=params.contrast,
         tone_shoulder=params.highlights * mean,
         tone_richness=params.richness,
