@@ -83,6 +83,18 @@ def test_a_lamp_has_a_round_glow_that_falls_with_the_cube_of_the_distance(rig):
     assert slopes == pytest.approx(-3, abs=0.8)
 
 
+def test_nothing_shines_through_what_is_opaque(rig):
+    """A black board before a wall, two of its kernels' widths from the edge: of the wall only the light that falls far."""
+    weights, (height, width) = channel_weights(D65[None], rig.response), rig.ideal_shape
+    cover = np.zeros((height, width), np.float32)
+    cover[60:-60, 60:-60] = 1
+    wall = np.zeros((1, height, width), np.float32)
+    wall[:, 200:-200, 200:-200] = 1
+    field = field_of(rig)
+    light = imaged([Layer(wall, 100.0), Layer(cover[None] * 0, 5.0, cover)], {100.0: field, 5.0: field}, weights)
+    assert light[:, 190:-190, 190:-190].max() <= 1e-7 * weights.sum()
+
+
 def test_veil_is_taken_from_where_it_is_scattered(rig):
     light = np.zeros((3, *rig.ideal_shape), np.float32)
     light[:, 100, 120] = 5.0

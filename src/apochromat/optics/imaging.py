@@ -11,8 +11,9 @@ from apochromat.light.scene import Layer
 from apochromat.light.spectrum import GRID_NM, STEP_NM
 from apochromat.optics.kernels import NODES_NM
 from apochromat.optics.psf_field import PsfField
-from apochromat.optics.spreading import Spread, Told, binned, blurred, enlarged
+from apochromat.optics.spreading import Spread, Told, binned, blurred, enlarged, over_frame
 
+OPAQUE = 0.9998  # cover that hides all: kernels between nodes leave a little less than 1
 VEIL_CELLS = 96  # across the longer side of the coarse picture of the veiling glare
 VEIL_REACH = 0.08  # of the longer side: the veil's scale, assumed
 
@@ -65,7 +66,9 @@ def seen_through(layer: Layer, field: PsfField, weights: np.ndarray, threads: in
     seen = blurred(planes, field, with_cover(weights), threads, told, layer.cover.shape, (box[0].start or 0, box[1].start or 0))
     channels = weights.shape[1]
     cover = seen.near[channels:]
-    cover /= np.float32(1 - field.lost.mean())  # nothing shines through what is opaque
+    for plane, share in zip(cover, with_cover(weights)[-1, channels:], strict=True):  # nothing shines through what is opaque
+        lost = over_frame(field.lost @ share, layer.cover.shape)[seen.box[1:]] if field.shrink == 1 else (field.lost @ share).mean()
+        plane /= (1 - lost) * OPAQUE
     far = None if seen.far is None else seen.far[:channels]
     return Spread(seen.near[:channels], seen.box, far), np.clip(cover, 0, 1, out=cover)
 

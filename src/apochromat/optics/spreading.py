@@ -194,7 +194,7 @@ def _far_light(lit: Window, field: PsfField, weights: np.ndarray, frame: tuple[i
         box = tuple(slice(o // COARSE, o // COARSE + n) for o, n in zip(lit.corner, coarse.shape, strict=True))
         for channel, share in zip(source, shares, strict=True):
             if share.any():
-                channel[box] += coarse * _over_frame(share, shape)[box]
+                channel[box] += coarse * over_frame(share, shape)[box]
     if not source.any():
         return None
     place = (np.arange(-FARTHEST, FARTHEST + 1) * COARSE) ** 2
@@ -212,7 +212,7 @@ def binned(plane: np.ndarray, step: int) -> np.ndarray:
     return filled.reshape(filled.shape[0] // step, step, filled.shape[1] // step, step).mean((1, 3))
 
 
-def _over_frame(nodes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def over_frame(nodes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Values (h, w) over a frame of those at the nodes (rows + 1, columns + 1) of its lower right quadrant, linearly between them."""
     found = nodes
     for axis, (length, half) in enumerate(zip(shape, TILES, strict=True)):
