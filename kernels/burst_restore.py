@@ -25,30 +25,32 @@ class BurstRestore(hl.Generator):
 
     def generate(g):
         edge = hl.BoundaryConditions.repeat_edge(g.picture)
-        change, halves, trusted = hl.Func("change"), hl.Func("halves"), Interpolated(g.trusted)
+        change, halves, expected, trusted = hl.Func("change"), hl.Func("halves"), hl.Func("expected"), Interpolated(g.trusted)
         halves[px, x, y, c] = edge[2 * x + px, y, c]  # columns of one parity side by side, so that all loads from here are dense
         position = px + 2 * py
         color = hl.select(position == 0, 0, hl.select(position == 3, 2, 1))
-        cell_x, row = tx * CELLS + i, 2 * (ty * CELLS + j) + py
-        total = halves[px, cell_x, row, color]
+        column = lambda n: ((px + n) % 2, x + (px + n) / 2)
+        total = halves[px, x, 2 * y + py, color]
         for down in range(TAPS):
             for across in range(TAPS):
-                step = px + FIRST + across
-                total -= g.seen[across, down, position, tx, ty] * halves[step % 2, cell_x + step / 2, row + FIRST + down, color]
-        change[px, i, py, j, tx, ty] = (total * g.scale[color], trusted.value)
-        here = change[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]
-        whole = hl.clamp(5 * g.weight[px, x, py, y] / hl.max(here[1], hl.f32(1e-6)) - 4, 0, 1)
-        g.restored[px, x, py, y] = g.merged[px, x, py, y] + whole * here[0]
-        g.schedule(change, halves, trusted.line)
+                seen = g.seen[across, down, position, x / CELLS, y / CELLS]
+                total -= seen * halves[*column(FIRST + across), 2 * y + py + FIRST + down, color]
+        change[px, x, py, y] = total * g.scale[color]
+        expected[px, i, py, j, tx, ty] = trusted.value
+        trust = expected[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]
+        whole = hl.clamp(5 * g.weight[px, x, py, y] / hl.max(trust, hl.f32(1e-6)) - 4, 0, 1)
+        g.restored[px, x, py, y] = g.merged[px, x, py, y] + whole * change[px, x, py, y]
+        g.schedule(change, halves, expected, trusted.line)
 
-    def schedule(g, change, halves, line):
+    def schedule(g, change, halves, expected, line):
         guard = hl.TailStrategy.GuardWithIf
         g.restored.bound(px, 0, 2).bound(py, 0, 2)
         g.restored.split(y, yo, yi, CELLS, guard).split(x, xo, xi, CELLS, guard).reorder(px, xi, py, xo, yi, yo)
         g.restored.unroll(px).unroll(py).vectorize(xi, CELLS, guard).parallel(yo)
         line.compute_at(g.restored, yo).bound_extent(py, 2)
-        change.compute_at(g.restored, xo).bound(px, 0, 2).bound(py, 0, 2).bound(i, 0, CELLS).bound(j, 0, CELLS)
-        change.reorder(px, py, i, j, tx, ty).unroll(px).unroll(py).vectorize(i, CELLS)
+        expected.compute_at(g.restored, xo).bound(px, 0, 2).bound(py, 0, 2).bound(i, 0, CELLS)
+        expected.reorder(px, py, i, j, tx, ty).unroll(px).unroll(py).vectorize(i, CELLS)
+        change.compute_at(g.restored, xo).bound(px, 0, 2).bound(py, 0, 2).unroll(px).unroll(py).vectorize(x, CELLS)
         halves.compute_at(g.restored, yo).bound_extent(px, 2).bound(c, 0, 3).reorder_storage(x, px, y, c)
         halves.reorder(px, x, y, c).unroll(px).vectorize(x, g.natural_vector_size(hl.Float(32)))
         for buffer in (g.merged, g.weight, g.restored.output_buffer()):

@@ -7,8 +7,9 @@ import pytest
 from finishing import finish
 from frames import scene_frame
 
-from apochromat.develop.exposure import ExposureParams, auto_ev, run, scene_luminance, scene_white
+from apochromat.develop.exposure import ExposureParams, auto_ev, darkness, run, scene_luminance, scene_white
 from apochromat.light.development import Development
+from apochromat.light.noise import NoiseModel
 
 
 def development(rgb, **facts):
@@ -86,3 +87,36 @@ def test_same_picture_same_exposure():
     shot = development(scene(0.05, 1, 0.9))
     again = replace(shot, rgb=shot.rgb.copy())
     assert run(shot, ExposureParams()).finish["exposure_gain"] == run(again, ExposureParams()).finish["exposure_gain"]
+
+
+def merged(frame, **facts):
+    """The frame as a merged burst, taken with these settings."""
+    frames = np.full((-(-frame.active.height // 16), -(-frame.active.width // 16)), 8, np.float32)
+    return replace(frame, noise=NoiseModel(np.full(3, 1e-4), np.full(3, 1e-6), frames), metadata={**frame.metadata, **facts})
+
+
+@pytest.mark.parametrize(
+    ("facts", "night"),
+    [
+        ({"exposure_s": 1 / 15, "iso": 1600, "f_number": 1.7}, 1.0),  # EV 1.4 at ISO 100: a dim street
+        ({"exposure_s": 1 / 30, "iso": 100, "f_number": 1.7}, (7 - np.log2(1.7**2 * 30)) / 4),  # EV 6.4: a lit room
+        ({"exposure_s": 1 / 1000, "iso": 100, "f_number": 1.7}, 0.0),  # EV 11.5: an overcast day
+        ({}, 1.0),
+    ],
+)
+def test_merged_bursts_know_their_night(facts, night):
+    frame = replace(scene_frame(8, 8), metadata={})
+    assert darkness(merged(frame, **facts)) == pytest.approx(night)
+    assert darkness(replace(frame, metadata=facts)) == 0  # a single frame
+
+
+def test_night_is_darker_and_keeps_room_for_lamps():
+    """Of the same scene: 1.5 EV less where nothing bounds the gain, and a white that holds the lamps; the user's word is last."""
+    rgb = scene(0.01, 1.5, 0.6)
+    rgb[: len(rgb) // 16, :16] = 3.0
+    plain = development(rgb)
+    burst = replace(plain, frame=merged(plain.frame, exposure_s=0.1, iso=3200.0, f_number=1.8))
+    day, night, undone = (run(shot, ExposureParams(night=share)) for shot, share in ((plain, 1.0), (burst, 1.0), (burst, 0.0)))
+    assert night.facts["exposure_ev"] < day.facts["exposure_ev"] - 0.7
+    assert night.facts["scene_white"] / 2 ** night.facts["auto_ev"] > day.facts["scene_white"] / 2 ** day.facts["auto_ev"]
+    assert undone.facts["exposure_ev"] == day.facts["exposure_ev"]

@@ -134,8 +134,11 @@ def _step(reference: Planes, frame: Planes, level: int, motion: np.ndarray, whol
     noise = NOISE * HALVED**level
     weight = _robust_weights(h, residual, noise)[..., None, None]
     prior = noise / np.square(whole.half * np.array([0.4] * 2 + [0.05] * 4 + [0.005] * 2))
-    normal = np.tensordot(basis, (h * weight) @ basis, ((0, 1, 2), (0, 1, 2))) + np.diag(prior)
-    return -np.linalg.solve(normal, np.tensordot(basis, b * weight[..., 0], ((0, 1, 2), (0, 1, 2))) + prior * motion)
+    by_row = basis.reshape(-1, 2, 8)
+    pushed = ((h * weight).reshape(-1, 2, 2, 1) * by_row[:, None]).sum(2)
+    normal = np.einsum("tai,taj->ij", by_row, pushed) + np.diag(prior)
+    pull = np.einsum("tai,ta->i", by_row, (b * weight[..., 0]).reshape(-1, 2))
+    return -np.linalg.solve(normal, pull + prior * motion)
 
 
 def _robust_weights(h: np.ndarray, residual: np.ndarray, noise: float) -> np.ndarray:
@@ -177,9 +180,20 @@ def _evident(information: np.ndarray, pull: np.ndarray, scale: float) -> np.ndar
 
 
 def _smoothed(field: np.ndarray, scale: float) -> np.ndarray:
-    """Sums over neighbouring tiles along both axes, weighted by a Gaussian of `scale` tiles that is 1 at its middle."""
-    down, across = (np.exp(-0.5 * np.square(np.subtract.outer(np.arange(n), np.arange(n)) / scale)) for n in field.shape[:2])
-    return np.tensordot(across, np.tensordot(down, field, (1, 0)), (1, 1)).swapaxes(0, 1)
+    """Sums over neighbouring tiles along both axes, weighted by a Gaussian of `scale` tiles that is 1 at its middle.
+
+    Shifted sums rather than a matrix product, which would wake the linear algebra library's threads.
+    """
+    reach = int(2.5 * scale)
+    for axis in (0, 1):
+        lines = np.moveaxis(field, axis, 0)
+        total = lines.copy()
+        for n in range(1, min(reach, len(lines) - 1) + 1):
+            weight = np.exp(-0.5 * (n / scale) ** 2)
+            total[n:] += weight * lines[:-n]
+            total[:-n] += weight * lines[n:]
+        field = np.moveaxis(total, 0, axis)
+    return field
 
 
 def _interpolated(field: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
