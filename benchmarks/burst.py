@@ -26,6 +26,7 @@ from apochromat.develop.burst.merge import Merge, exposed
 from apochromat.develop.burst.planes import planes
 from apochromat.develop.denoise_variance import stabilisation
 from apochromat.light.noise import NoiseModel
+from apochromat.native.pages import keep_pages
 
 ROOT = Path(__file__).parents[1]
 GRID = (7, 9)  # patches of the real burst
@@ -130,6 +131,7 @@ def phase_shift(one, other):
 
 
 def main():
+    keep_pages()  # as the command does
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

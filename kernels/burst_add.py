@@ -9,7 +9,7 @@ Schedule: parallel rows of tiles; a tile's offsets are constants of its loops, s
 """
 
 import halide as hl
-from burst_planes import AROUND, BORDER, stands_out
+from burst_planes import BORDER
 
 x, y, i, j, px, py, c, u, p, tx, ty, xo, xi, yo, yi = hl.vars("x y i j px py c u p tx ty xo xi yo yi")
 TILE = 16  # pixels
@@ -50,7 +50,6 @@ class BurstAdd(hl.Generator):
     samples = hl.InputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, CFA position), as burst_planes makes them
     flow = hl.InputBuffer(hl.Float(32), 3)  # (axis x or y, tile x, tile y), pixels
     trust = hl.InputBuffer(hl.Float(32), 2)  # (tile x, tile y)
-    noise = hl.InputBuffer(hl.Float(32), 1)  # scale and offset of the frame's own noise
     gain = hl.InputScalar(hl.Float(32))  # to the common scale
     limit = hl.InputScalar(hl.Float(32))  # value of the frame, before gain, at which a sample counts nothing
     isolated = hl.InputScalar(hl.Float(32))
@@ -66,13 +65,11 @@ class BurstAdd(hl.Generator):
         # A tile wholly outside counts nothing, so there only the place of the loads has to be sound.
         left, top = (hl.clamp(n, 1 - BORDER, side + BORDER - CELLS - 1) for n, side in zip(first, (width, height), strict=True))
         plane = hl.clamp(start[2, px + 2 * py, tx, ty], 0, 3)
-        at = lambda dx, dy: g.samples[BORDER + left + i + dx, BORDER + top + j + dy, plane]
-        sample, highest = at(0, 0), at(-1, -1)
-        for dx, dy in AROUND[1:]:
-            highest = hl.max(highest, at(dx, dy))
+        sample = g.samples[BORDER + left + i, BORDER + top + j, plane]
+        stands_out = (hl.reinterpret(hl.UInt(32), sample) & hl.u32(1)) == hl.u32(1)
         column, row = first[0] + i, first[1] + j
         weight = hl.select((column >= 0) & (column < width) & (row >= 0) & (row < height), trust.value, 0)
-        weight *= hl.select(stands_out(sample, highest, g.noise), g.isolated, 1)
+        weight *= hl.select(stands_out, g.isolated, 1)
         weight *= hl.clamp(5 - 5 * sample / g.limit, hl.f32(1e-5), 1)
         found[px, i, py, j, tx, ty] = (weight * sample * g.gain, weight)
         here = found[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]

@@ -1,11 +1,11 @@
 """A mosaic as planes at half resolution for aligning and comparing frames, their noise brought to variance 1.
 
 Algorithm: samples times `gain` and no higher than `ceiling`, so that frames of different exposure and what they clip are alike, then
-the generalised Anscombe transform sqrt(slope u + shift), the same for all frames of a burst. `stable` holds red, green and blue of each
-2x2 cell and their grey, the mean with both greens, each scaled to noise of variance 1 where frame and transform agree. `samples` are the
-mosaic itself as four planes. All have their border repeated BORDER cells outwards, so that displaced tiles are dense loads.
+the generalised Anscombe transform sqrt(slope u + shift), the same for all frames of a burst. Of each 2x2 cell: red, green and blue, and
+their grey, the mean with both greens, each scaled to noise of variance 1 where frame and transform agree; and its four samples as they
+are. All planes have their border repeated BORDER cells outwards, so that displaced tiles are dense loads.
 A sample that stands out from the eight of its colour around it, as a hot pixel does, is no higher than they in the stabilised planes: it
-would hold the frames together where the scene moved.
+would hold the frames together where the scene moved. The last bit of a sample says whether it stands out.
 Schedule: parallel strips of rows, vectors along x. Bound by memory: 4 bytes read and 8 written a pixel.
 """
 
@@ -30,34 +30,34 @@ class BurstPlanes(hl.Generator):
     noise = hl.InputBuffer(hl.Float(32), 1)  # scale and offset of the frame's own noise
     gain = hl.InputScalar(hl.Float(32))
     ceiling = hl.InputScalar(hl.Float(32))
-    stable = hl.OutputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, red, green, blue or grey)
-    samples = hl.OutputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, CFA position)
+    planes = hl.OutputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, red, green, blue, grey, samples of the positions)
 
     def generate(g):
         right, bottom = g.mosaic.dim(1).extent() - 1, g.mosaic.dim(3).extent() - 1
-        plane, z = hl.Func("plane"), []
+        plane, z, marked = hl.Func("plane"), [], []
         near = hl.clamp(hl.likely(x - BORDER), 0, right), hl.clamp(hl.likely(y - BORDER), 0, bottom)
-        positions = [g.mosaic[a, near[0], b, near[1]] for a, b in POSITIONS]
-        plane[x, y] = tuple(positions)
+        plane[x, y] = tuple(g.mosaic[a, near[0], b, near[1]] for a, b in POSITIONS)
         for p in range(4):
             highest = plane[x + AROUND[0][0], y + AROUND[0][1]][p]
             for dx, dy in AROUND[1:]:
                 highest = hl.max(highest, plane[x + dx, y + dy][p])
             own = plane[x, y][p]
-            light = hl.min(hl.select(stands_out(own, highest, g.noise), highest, own) * g.gain, g.ceiling)
+            alone = stands_out(own, highest, g.noise)
+            light = hl.min(hl.select(alone, highest, own) * g.gain, g.ceiling)
             z.append(hl.sqrt(hl.max(g.stabilise[0, p] * light + g.stabilise[1, p], 0)))
+            bits = hl.select(alone, hl.u32(1), hl.u32(0)) | (hl.reinterpret(hl.UInt(32), own) & hl.u32(0xFFFFFFFE))
+            marked.append(hl.reinterpret(hl.Float(32), bits))
         green = z[1] + z[2]
-        g.stable[x, y, c] = hl.mux(c, [z[0], green * hl.f32(0.5**0.5), z[3], 0.5 * (z[0] + green + z[3])])
-        g.samples[x, y, c] = hl.mux(c, positions)
+        stable = [z[0], green * hl.f32(0.5**0.5), z[3], 0.5 * (z[0] + green + z[3])]
+        g.planes[x, y, c] = hl.mux(c, stable + marked)
         g.schedule(plane)
 
     def schedule(g, plane):
         n, guard = g.natural_vector_size(hl.Float(32)), hl.TailStrategy.GuardWithIf
         strip, row = hl.Var("strip"), hl.Var("row")
-        for out in (g.stable, g.samples):
-            out.bound(c, 0, 4).reorder(c, x, y).unroll(c)
-            out.split(y, strip, row, STRIP, guard).vectorize(x, n, guard).parallel(strip)
-        plane.store_at(g.stable, strip).compute_at(g.stable, row).vectorize(x, n, guard)
+        g.planes.bound(c, 0, 8).reorder(c, x, y).unroll(c)
+        g.planes.split(y, strip, row, STRIP, guard).vectorize(x, n, guard).parallel(strip)
+        plane.store_at(g.planes, strip).compute_at(g.planes, row).vectorize(x, n, guard)
         g.mosaic.dim(0).set_bounds(0, 2).set_stride(1)
         g.mosaic.dim(1).set_min(0).set_stride(2)
         g.mosaic.dim(2).set_bounds(0, 2)

@@ -98,7 +98,7 @@ def test_sums_equal_oracle(shape, gain, limit):
         mosaic = field(rng, *shape)
         mosaic[rng.random(shape) < 0.02] = 3.0
         believed, flow = rng.uniform(0, share, sums.trusted.shape), displacements(rng, *sums.trusted.shape)
-        sums.add(bordered(oracle.positions(mosaic)), flow, believed, NOISE, gain, limit)
+        sums.add(planes(mosaic, np.ones((4, 2), np.float32), NOISE).samples, flow, believed, gain, limit)
         expected += oracle.add(mosaic.astype(np.float64), flow, believed, model, gain, limit, isolated=0.02)
     for found, true in zip(sums.light.reshape(2, *shape), expected, strict=True):
         agree(found, true)

@@ -169,14 +169,22 @@ def _evident(information: np.ndarray, pull: np.ndarray, scale: float) -> np.ndar
     estimate = (inverse @ b[..., None])[..., 0]
     covariance = inverse @ spread_information @ inverse
     # Along an edge nothing is known, so the spread is taken from the direction in which each tile knows best.
-    variance, direction = np.linalg.eigh(covariance)
-    best, along = variance[..., 0], np.square(np.sum(direction[..., 0] * estimate, -1))
+    best, along = _best_known(covariance, estimate)
     sure = best <= np.median(best)
     excess = along[sure] - best[sure]
     spread = float(np.mean(np.minimum(excess, 9 * np.median(np.abs(excess)))))
     if spread <= 0:
         return np.zeros_like(pull)
     return spread * np.linalg.solve(covariance + spread * np.eye(2), estimate[..., None])[..., 0]
+
+
+def _best_known(covariance: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lower eigenvalue of each symmetric 2 x 2 matrix, and the square of the estimate along its eigenvector."""
+    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    middle, half = (a + c) / 2, np.hypot((a - c) / 2, b)
+    x, y = estimate[..., 0], estimate[..., 1]
+    length, seen = x * x + y * y, a * x * x + 2 * b * x * y + c * y * y
+    return middle - half, ((middle + half) * length - seen) / np.maximum(2 * half, 1e-12 * middle)
 
 
 def _smoothed(field: np.ndarray, scale: float) -> np.ndarray:

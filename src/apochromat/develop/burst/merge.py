@@ -76,8 +76,7 @@ class Merge:
         self.mosaic, self.ceiling = first.mosaic, UNLIMITED
         self.planes = planes(first.mosaic, self.stabilise, first.noise)
         still = np.zeros((*self.tiles, 2), np.float32)
-        self.sums.add(self.planes.samples, still, np.ones(self.tiles), first.noise, limit=self._limit(1.0))
-        self.planes = self._without_samples()
+        self.sums.add(self.planes.samples, still, np.ones(self.tiles), limit=self._limit(1.0))
 
     def add(self, frame: RawFrame, gain: float = 1.0) -> float:
         """Add a frame whose light times `gain` is on the reference's scale; the share of the picture where it is believed.
@@ -98,13 +97,13 @@ class Merge:
         share = float(weight.mean())
         self.share[frame.path] = share if share >= HOPELESS else 0.0
         if share >= HOPELESS:
-            self.sums.add(shown.samples, 2 * flow, weight, other.noise, other.gain, self._limit(other.gain), relative)
+            self.sums.add(shown.samples, 2 * flow, weight, other.gain, self._limit(other.gain), relative)
         return share
 
     def result(self) -> Merged:
         """The merged frame: 16-bit samples over a pedestal, noise of the median effective number of frames, and their map."""
         a, sums = self.base.active, self.sums
-        del self.sums, self.planes
+        del self.sums, self.planes, self.mosaic
         merged, frames = sums.mean(), sums.frames
         if len(self.share) > 1:
             merged = restore(merged, sums, self.noise, as_shot_neutral(self.base.profile))
@@ -125,12 +124,8 @@ class Merge:
         ceiling = CLIPS * min(1.0, other.gain) if other.gain != 1.0 else UNLIMITED
         if ceiling != self.ceiling:
             self.ceiling, self.planes = ceiling, planes(self.mosaic, self.stabilise, self.noise, 1.0, ceiling)
-            self.planes = self._without_samples()
         shown = planes(other.mosaic, self.stabilise, other.noise, other.gain, ceiling)
         return shown, align(self.planes, shown).at_tiles(*self.tiles, TILE)
-
-    def _without_samples(self) -> Planes:
-        return replace(self.planes, samples=np.empty((4, 0, 0), np.float32))
 
     def _light_ratio(self, other: Exposed, flow: np.ndarray) -> float:
         """Ratio of the reference's light to the frame's under the gain that its file states, where both show middle tones."""

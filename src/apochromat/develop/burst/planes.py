@@ -18,8 +18,8 @@ HALVED = 0.0977  # variance of white noise after one level of the pyramid
 class Planes:
     """Planes of the 2x2 cells, each with its border repeated 32 samples outwards.
 
-    `samples` (4, h, w): the mosaic itself, a plane for each CFA position. Stabilised, with noise of variance 1: `colors` (3, h, w), red,
-    green and blue, and `pyramid`, grey (h, w) and halves of it.
+    `samples` (4, h, w): the mosaic itself, a plane for each CFA position, whose last bit tells which stand out. Stabilised, with noise
+    of variance 1: `colors` (3, h, w), red, green and blue, and `pyramid`, grey (h, w) and halves of it.
     """
 
     samples: np.ndarray
@@ -35,12 +35,10 @@ def planes(mosaic: np.ndarray, stabilise: np.ndarray, noise: NoiseModel, gain: f
     """
     height, width = mosaic.shape[0] // 2, mosaic.shape[1] // 2
     bordered = (height + 2 * BORDER, width + 2 * BORDER)
-    samples, stable = np.empty((4, *bordered), np.float32), np.empty((4, *bordered), np.float32)
+    found = np.empty((8, *bordered), np.float32)
     cells = mosaic.reshape(height, 2, width, 2)
-    kernels.burst_planes(
-        mosaic=cells, stabilise=stabilise, noise=largest(noise), gain=gain, ceiling=ceiling, stable=stable, samples=samples
-    )  # fmt: skip
-    return Planes(samples, stable[:3], _pyramid(stable[3]))
+    kernels.burst_planes(mosaic=cells, stabilise=stabilise, noise=largest(noise), gain=gain, ceiling=ceiling, planes=found)
+    return Planes(found[4:], found[:3], _pyramid(found[3]))
 
 
 def largest(noise: NoiseModel) -> np.ndarray:

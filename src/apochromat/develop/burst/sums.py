@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apochromat.develop.burst.planes import largest
 from apochromat.develop.burst.trust import grid
-from apochromat.light.noise import NoiseModel
 from apochromat.native import kernels
 
 TAPS = 6  # pixels -2 .. 3 around each pixel
@@ -41,7 +39,6 @@ class Sums:
         samples: np.ndarray,
         flow: np.ndarray,
         trust: np.ndarray,
-        noise: NoiseModel,
         gain: float = 1.0,
         limit: float = UNLIMITED,
         relative: np.ndarray | float = 1.0,
@@ -53,7 +50,7 @@ class Sums:
         """
         flow, weight = np.ascontiguousarray(flow, np.float32), np.ascontiguousarray(trust / relative, np.float32)
         kernels.burst_add(
-            samples=samples, flow=flow, trust=weight, noise=largest(noise), gain=gain, limit=limit, isolated=ISOLATED,
+            samples=samples, flow=flow, trust=weight, gain=gain, limit=limit, isolated=ISOLATED,
             before=self.light, sums=self.light,
         )  # fmt: skip
         kernels.burst_spread(flow=flow, trust=weight, before=self.seen, seen=self.seen)
