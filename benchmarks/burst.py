@@ -34,6 +34,10 @@ PATCH = 512  # pixels
 JPEG_NOISE = 1.5  # codes
 LOUD = NoiseModel(np.full(3, 1e9), np.full(3, 1e9))  # nothing stands out as a hot pixel
 NAMES = ("all", "rest", "mover", "mtf50_ratio", "variance_ratio", "lag2")
+HEADINGS = (
+    *("gap to the ideal mean, dB", "without the mover, dB", "mover against one frame, dB", "MTF50 ratio", "variance ratio"),
+    *("lag-2 correlation", "CPU s", "peak MiB"),
+)
 
 
 def make(script, folder, seed, mover):
@@ -139,6 +143,8 @@ def main():
     parser.add_argument("--alignment", action="store_true")
     arguments = parser.parse_args()
     script = arguments.data / "bench/burst.py"
+    if not arguments.alignment:
+        print("| " + " | ".join(("seed", *HEADINGS)) + " |\n|" + " --- |" * (len(HEADINGS) + 1))
     with tempfile.TemporaryDirectory() as scratch:
         for n, seed in enumerate(arguments.seeds):
             folder = (arguments.keep or Path(scratch)) / f"{seed}{'-mover' if n else ''}"
@@ -149,8 +155,9 @@ def main():
                 continue
             result, cpu = merged(folder)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            told = ", ".join(f"{name} {value:.3f}" for name, value in score(script, folder, result).items())
-            print(f"seed {seed}: {told}; {cpu:.2f} CPU s, peak {peak:.0f} MiB", flush=True)
+            told = score(script, folder, result)
+            cells = [f"{told[name]:.3f}" if name in told else "" for name in NAMES]
+            print(f"| {seed} | {' | '.join(cells)} | {cpu:.2f} | {peak:.0f} |", flush=True)
     if arguments.alignment:
         left = real_hand(arguments.data / "data")
         print(f"real hand: {len(left)} patches, median {np.median(left):.3f}, 90 % below {np.quantile(left, 0.9):.3f} px")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Measure everything and write docs/performance.md, docs/quality.md, docs/optics/performance.md and the tables of its validation.md.
+"""Measure everything and write docs/performance.md, docs/quality.md, docs/optics/performance.md and the tables of its validation.md and of
+docs/night.md.
 
-    run.py [--data FOLDER] [--rounds 5] [--page performance|quality|optics]
+    run.py [--data FOLDER] [--rounds 5] [--page performance|quality|optics|night]
 
 FOLDER holds the measuring scripts and the data they need (default: `shared` beside the checkout); without it only the figures that
 need no data are measured, and nothing is written.
@@ -116,6 +117,13 @@ def optics(data, rounds):
     fill(ROOT / "docs/optics/validation.md", json.loads(run(*command, "--validation").splitlines()[-1]))
 
 
+def night(data):
+    """The table of docs/night.md"""
+    told = run(sys.executable, ROOT / "benchmarks/burst.py", "--data", data).strip().splitlines()
+    found = run(sys.executable, ROOT / "benchmarks/burst.py", "--data", data, "--alignment").strip().splitlines()
+    fill(ROOT / "docs/night.md", {"burst": [heading(), "", *told, "", *(f"- {line}" for line in found)]})
+
+
 def fill(page, tables):
     """Put the lines of tables between the page's marks of their names; a table that is not given stays as it was."""
     text = page.read_text()
@@ -128,7 +136,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--page", choices=("performance", "quality", "optics"), help="write only this page")
+    parser.add_argument("--page", choices=("performance", "quality", "optics", "night"), help="write only this page")
     arguments = parser.parse_args()
     if not (arguments.data / "bench").is_dir():
         raise SystemExit(f"bench: expected measuring scripts and data in {arguments.data}, found no folder bench there; say --data FOLDER")
@@ -141,6 +149,9 @@ def main():
     if arguments.page in (None, "optics"):
         optics(arguments.data, arguments.rounds)
         print("docs/optics/performance.md and docs/optics/validation.md")
+    if arguments.page in (None, "night"):
+        night(arguments.data)
+        print("docs/night.md")
 
 
 if __name__ == "__main__":
