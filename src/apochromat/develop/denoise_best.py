@@ -83,7 +83,7 @@ def _scale(
     fine = np.empty((4, height, _widened(width)), np.float32)
     patches = relative_variance(development, (height + 1, fine.shape[2] + 1), 2 << scale, -1)
     kernels.denoise_bayes(noisy=noisy, pilot=guide, variance=strength * (_COARSE if scale else 1) * 0.25**scale, output=fine, **patches)
-    fine = fine[:, :, :width]
+    fine = np.ascontiguousarray(fine[:, :, :width])  # compiled kernels take whole arrays only
     if scale + 1 == _SCALES or min(height, width) < 2 * _LEAST:
         return fine
     inner = np.s_[:, _MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]

@@ -184,7 +184,7 @@ def _best_known(covariance: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarra
     middle, half = (a + c) / 2, np.hypot((a - c) / 2, b)
     x, y = estimate[..., 0], estimate[..., 1]
     length, seen = x * x + y * y, a * x * x + 2 * b * x * y + c * y * y
-    return middle - half, ((middle + half) * length - seen) / np.maximum(2 * half, 1e-12 * middle)
+    return middle - half, ((middle + half) * length - seen) / np.maximum(2 * half, 1e-12 * middle + 1e-300)
 
 
 def _smoothed(field: np.ndarray, scale: float) -> np.ndarray:
