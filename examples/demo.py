@@ -16,7 +16,7 @@ from PIL import Image
 
 PAIR = {"tele-apo": "Apochromatic", "tele-achromat": "Ordinary achromat"}
 CROPS = ((1880, 1040), (2480, 2330))  # of the pair: left and top of what is shown pixel for pixel
-STREET = ((1720, 1600), (3080, 330))  # of the night street
+STREET = ((2420, 800), (1100, 1330))  # of the night street
 SIDE = (560, 420)
 FRAMES = 8
 QUIETLY = ["--overwrite", "--quiet"]
@@ -47,7 +47,7 @@ sensor, written as a DNG that any RAW developer opens, and developed.</p>
 <figcaption>{frames} frames out of the hand, each {night_facts}, merged. <code>apo shoot night-street --frames {frames}</code>, then
 <code>apo develop --merge</code>.</figcaption></figure>
 <div class="pair"><figure>{one_crops}<figcaption>The first frame alone.</figcaption></figure>
-<figure>{night_crops}<figcaption>The burst merged. Both pixel for pixel; the walker moved.</figcaption></figure></div>
+<figure>{night_crops}<figcaption>The burst merged. Both pixel for pixel.</figcaption></figure></div>
 <h2>What apochromatic glass is for</h2>
 <p>The same branches and the same water, the same aperture and sensor, the same processing with its fringe removal switched off. Left:
 <code>tele-apo</code>, which passes the APO certificate. Right: <code>tele-achromat</code>, designed alike in ordinary glass.</p>
