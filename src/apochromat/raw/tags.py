@@ -91,4 +91,4 @@ class Tag(IntEnum):
     BaselineExposureOffset = 51109
     DefaultUserCrop = 51125
     ColumnInterleaveFactor = 52547
-    ApochromatFrames = 65112  # private: a directory with the map of merged frames
+    ApochromatFrames = 65200  # private: a directory with the map of merged frames
