@@ -10,6 +10,7 @@ Schedule: parallel rows of tiles; a tile's offsets are constants of its loops, s
 
 import halide as hl
 from burst_planes import BORDER
+from cells import by_cells
 
 x, y, i, j, px, py, c, u, p, tx, ty, xo, xi, yo, yi = hl.vars("x y i j px py c u p tx ty xo xi yo yi")
 TILE = 16  # pixels
@@ -93,10 +94,7 @@ class BurstAdd(hl.Generator):
         found.compute_at(g.sums, xo).bound(px, 0, 2).bound(py, 0, 2).bound(i, 0, CELLS).bound(j, 0, CELLS)
         found.reorder(px, py, i, j, tx, ty).unroll(px).unroll(py).vectorize(i, CELLS)
         for buffer in (g.before, g.sums.output_buffer()):
-            buffer.dim(0).set_bounds(0, 2).set_stride(1)
-            buffer.dim(1).set_min(0).set_stride(2)
-            buffer.dim(2).set_bounds(0, 2)
-            buffer.dim(3).set_min(0)
+            by_cells(buffer)
             buffer.dim(4).set_bounds(0, 2)
 
 

@@ -54,6 +54,29 @@ class Displaced:
         return hl.select(within[0] & within[1], hl.f32(1), hl.f32(0))
 
 
+class TileSums:
+    """Sums of `terms` over the samples (i, j) of every tile: down its columns, then along."""
+
+    def __init__(self, side, terms):
+        count, self.down = len(terms), hl.RDom([(0, side)])
+        along, each, self.column, self.total = hl.RDom([(0, side)]), hl.Func("terms"), hl.Func("column"), hl.Func("total")
+        each[i, j, tx, ty] = tuple(terms)
+        self.column[i, tx, ty] = tuple(hl.f32(0) for _ in range(count))
+        self.column[i, tx, ty] = tuple(self.column[i, tx, ty][n] + each[i, self.down.x, tx, ty][n] for n in range(count))
+        self.total[tx, ty] = tuple(hl.f32(0) for _ in range(count))
+        self.total[tx, ty] = tuple(self.total[tx, ty][n] + self.column[along.x, tx, ty][n] for n in range(count))
+        self.values = [self.total[tx, ty][n] for n in range(count)]
+
+    def schedule(self, out, place, rows, lanes):
+        """Parallel rows of tiles in `out` (k, tx, ty); the displaced `rows` of a tile first, then its sums in vectors of columns."""
+        out.bound(k, 0, len(self.values)).reorder(k, tx, ty).unroll(k).parallel(ty)
+        self.total.compute_at(out, tx)
+        for f in (place.whole, place.fraction):
+            f.compute_at(out, tx).bound_extent(u, 2).unroll(u)
+        rows.compute_at(out, tx).vectorize(i, lanes, hl.TailStrategy.RoundUp)
+        self.column.compute_at(out, tx).vectorize(i, lanes).update().reorder(i, self.down.x).vectorize(i, lanes)
+
+
 @hl.generator(name="burst_align")
 class BurstAlign(hl.Generator):
     reference = hl.InputBuffer(hl.Float(32), 2)  # (BORDER + x, BORDER + y)
@@ -72,24 +95,9 @@ class BurstAlign(hl.Generator):
         jx = 0.5 * one * (g.reference[x + 1, y] - g.reference[x - 1, y])
         jy = 0.5 * one * (g.reference[x, y + 1] - g.reference[x, y - 1])
         r = one * (value[i, j, tx, ty] - g.reference[x, y])
-        terms, column, total = hl.Func("terms"), hl.Func("column"), hl.Func("total")
-        terms[i, j, tx, ty] = (jx * jx, jx * jy, jy * jy, jx * r, jy * r, r * r, one)
-        down_tile, along = hl.RDom([(0, TILE)]), hl.RDom([(0, TILE)])
-        column[i, tx, ty] = tuple(hl.f32(0) for _ in range(7))
-        column[i, tx, ty] = tuple(column[i, tx, ty][n] + terms[i, down_tile.x, tx, ty][n] for n in range(7))
-        total[tx, ty] = tuple(hl.f32(0) for _ in range(7))
-        total[tx, ty] = tuple(total[tx, ty][n] + column[along.x, tx, ty][n] for n in range(7))
-        g.sums[k, tx, ty] = hl.mux(k, [total[tx, ty][n] for n in range(7)])
-        g.schedule(place, rows, column, total, down_tile)
-
-    def schedule(g, place, rows, column, total, down_tile):
-        n = g.natural_vector_size(hl.Float(32))
-        g.sums.bound(k, 0, 7).reorder(k, tx, ty).unroll(k).parallel(ty)
-        total.compute_at(g.sums, tx)
-        for f in (place.whole, place.fraction):
-            f.compute_at(g.sums, tx).bound_extent(u, 2).unroll(u)
-        rows.compute_at(g.sums, tx).vectorize(i, n, hl.TailStrategy.RoundUp)
-        column.compute_at(g.sums, tx).vectorize(i, n).update().reorder(i, down_tile.x).vectorize(i, n)
+        sums = TileSums(TILE, (jx * jx, jx * jy, jy * jy, jx * r, jy * r, r * r, one))
+        g.sums[k, tx, ty] = hl.mux(k, sums.values)
+        sums.schedule(g.sums, place, rows, g.natural_vector_size(hl.Float(32)))
 
 
 if __name__ == "__main__":

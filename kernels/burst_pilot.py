@@ -12,6 +12,7 @@ import math
 
 import halide as hl
 from burst_add import TILE
+from cells import by_cells
 
 x, y, u, i, j, xo, xi, yo, yi = hl.vars("x y u i j xo xi yo yi")
 SIDE, STEP = 8, 2
@@ -111,10 +112,7 @@ class BurstPilot(hl.Generator):
         for f in spectra:
             f.bound_extent(u, SIDE).reorder(u, x, y).unroll(u)
         buffer = g.pilot.output_buffer()
-        buffer.dim(0).set_bounds(0, 2).set_stride(1)
-        buffer.dim(1).set_min(0).set_stride(2)
-        buffer.dim(2).set_bounds(0, 2)
-        buffer.dim(3).set_min(0)
+        by_cells(buffer)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Schedule: parallel strips of rows, vectors along x. Bound by memory: 4 bytes rea
 """
 
 import halide as hl
+from cells import by_cells
 
 x, y, c = hl.vars("x y c")
 POSITIONS = [(0, 0), (1, 0), (0, 1), (1, 1)]  # column and row of a CFA position in its cell
@@ -58,10 +59,7 @@ class BurstPlanes(hl.Generator):
         g.planes.bound(c, 0, 8).reorder(c, x, y).unroll(c)
         g.planes.split(y, strip, row, STRIP, guard).vectorize(x, n, guard).parallel(strip)
         plane.store_at(g.planes, strip).compute_at(g.planes, row).vectorize(x, n, guard)
-        g.mosaic.dim(0).set_bounds(0, 2).set_stride(1)
-        g.mosaic.dim(1).set_min(0).set_stride(2)
-        g.mosaic.dim(2).set_bounds(0, 2)
-        g.mosaic.dim(3).set_min(0)
+        by_cells(g.mosaic)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Schedule: parallel rows of tiles, a tile's weights constants of its loops: 36 mu
 import halide as hl
 from burst_add import CELLS, Interpolated, i, j, px, py, tx, ty
 from burst_spread import FIRST, TAPS
+from cells import by_cells
 
 x, y, c, xo, xi, yo, yi = hl.vars("x y c xo xi yo yi")
 
@@ -54,10 +55,7 @@ class BurstRestore(hl.Generator):
         halves.compute_at(g.restored, yo).bound_extent(px, 2).bound(c, 0, 3).reorder_storage(x, px, y, c)
         halves.reorder(px, x, y, c).unroll(px).vectorize(x, g.natural_vector_size(hl.Float(32)))
         for buffer in (g.merged, g.weight, g.restored.output_buffer()):
-            buffer.dim(0).set_bounds(0, 2).set_stride(1)
-            buffer.dim(1).set_min(0).set_stride(2)
-            buffer.dim(2).set_bounds(0, 2)
-            buffer.dim(3).set_min(0)
+            by_cells(buffer)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ else by `luminance`: finer chroma of a mosaic is mostly fine luminance.
 
 import gain_lines
 import halide as hl
+from cells import by_cells
 
 x, y, i, j, xo, yo, xi, yi = hl.vars("x y i j xo yo xi yi")
 POSITIONS = [(0, 0), (1, 0), (0, 1), (1, 1)]  # column and row of a CFA position in its cell
@@ -60,10 +61,7 @@ class Mosaic(gain_lines.Inputs):
     def bound_cells(g, *buffers):
         """Say that buffers are mosaics."""
         for buffer in buffers:
-            buffer.dim(0).set_bounds(0, 2).set_stride(1)
-            buffer.dim(1).set_min(0).set_stride(2)
-            buffer.dim(2).set_bounds(0, 2)
-            buffer.dim(3).set_min(0)
+            by_cells(buffer)
 
 
 class Blending(Mosaic):
