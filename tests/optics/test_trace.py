@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hand_lenses import lens_of, phone, singlet
 
-from apochromat.optics.bulk import BLOCK, trace_bulk
+from apochromat.optics.bulk import trace_bulk
 from apochromat.optics.precision import float64
 from apochromat.optics.trace import CLIPPED, MISSED, OK, TOTAL_REFLECTION, Ray, trace, trace_points
 
@@ -106,10 +106,28 @@ def test_the_80_degree_phone_lens_gives_the_published_spot(shared):
 
 def test_bulk_is_the_same_trace():
     lens = singlet(semi=[5.0, 5.0, 3.0])
-    ray = rays(np.random.default_rng(5).uniform(-6, 6, (BLOCK + 100, 2)), (0.02, 0.1, 1.0))
-    bulk, plain = trace_bulk(lens, ray, 546.0), run(lens, ray)
-    for a, b in zip(bulk, plain, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-12)
+    tilted = lens.perturbed(
+        tilt=np.array([[0.01, -0.02], [0.0, 0.03], [0.02, 0.0]]), decenter=np.array([[0.1, 0.0], [0.0, -0.2], [0.05, 0.3]])
+    )
+    mirror = lens_of(
+        [-1 / 60, 1 / 40], [-20.0, 30.0], [1.0, 1.0], conic=[-1.2, 0.0], even=[[1e-4, 2e-6], [0.0, 1e-6]], kinds=["mirror", "mirror"]
+    )
+    ray = rays(np.random.default_rng(5).uniform(-6, 6, (20_000, 2)), (0.02, 0.1, 1.0))
+    for each, apertures in ((lens, True), (lens, False), (tilted, True), (mirror, True)):
+        bulk, plain = trace_bulk(each, ray, 546.0, apertures=apertures), run(each, ray, apertures=apertures)
+        for a, b in zip(bulk, plain, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_bulk_flags_what_fails_as_the_trace_does():
+    ball = lens_of([1 / 5, -1 / 5], [10.0, 20.0], [1.9, 1.0], semi=[6.0, 4.0])
+    points = [*np.random.default_rng(6).uniform(-5.5, 5.5, (997, 2)), [1e9, 0], [np.nan, 0], [5.0, 0.0]]
+    one = lens_of([1 / 5], [10.0], [1.9], semi=[3.0])
+    for lens, ray in ((ball, rays(points)), (ball, rays(points, (0.0, 0.6, 0.8))), (one, rays(points))):
+        bulk, plain = trace_bulk(lens, ray, 546.0), run(lens, ray)
+        assert len(set(bulk.status.tolist())) > 1
+        for a, b in zip(bulk, plain, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-9)
 
 
 def test_each_way_to_fail_is_flagged_and_finite():

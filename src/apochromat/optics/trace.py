@@ -136,14 +136,14 @@ def _surfaces(lens: Lens, index: Any, config: Any, last: int | None) -> _Surface
         ratio=jnp.where(mirror, 1.0, index[:-1] / index[1:]),
         onward=np.where(mirror, -1.0, 1.0),
         thickness=jnp.asarray(lens.thickness)[config],
-        rotation=_rotations(jnp.asarray(lens.tilt)) if lens.info.is_perturbed else None,
+        rotation=rotations(jnp.asarray(lens.tilt)) if lens.info.is_perturbed else None,
         decenter=jnp.asarray(lens.decenter) if lens.info.is_perturbed else None,
         number=np.arange(len(mirror), dtype=np.int8),
     )
     return jax.tree.map(lambda leaf: leaf[:last], stacked)
 
 
-def _rotations(tilt: Any) -> Any:
+def rotations(tilt: Any) -> Any:
     """Matrices (S, 3, 3) from a surface's mount to the surface turned about x, then y."""
     (a, b), zero = tilt.T, jnp.zeros(len(tilt))
     one = zero + 1
