@@ -30,7 +30,7 @@ from apochromat.native.pages import keep_pages
 
 ROOT = Path(__file__).parents[1]
 GRID = (7, 9)  # patches of the real burst
-PATCH = 512  # pixels
+PATCH, MARGIN = 512, 64  # pixels; the hand's displacements stay within the margin
 JPEG_NOISE = 1.5  # codes
 LOUD = NoiseModel(np.full(3, 1e9), np.full(3, 1e9))  # nothing stands out as a hot pixel
 NAMES = ("all", "rest", "mover", "mtf50_ratio", "variance_ratio", "lag2")
@@ -106,17 +106,19 @@ def real_hand(data):
     left = []
     for grey, other in zip(greys[1:], shown[1:], strict=True):
         flow = 2 * align(shown[0], other).at_tiles(height // 16, width // 16, 8)
-        for top in np.linspace(64, height - PATCH - 64, GRID[0]).astype(int):
-            for start in np.linspace(64, width - PATCH - 64, GRID[1]).astype(int):
-                tiles = np.s_[top // 16 : (top + PATCH) // 16, start // 16 : (start + PATCH) // 16]
-                shift = flow[tiles].mean((0, 1))
-                corner = np.array([start, top]) + np.floor(shift).astype(int)
-                if corner.min() < 8 or corner[0] + PATCH + 8 > width or corner[1] + PATCH + 8 > height:
-                    continue
-                there = grey[corner[1] - 8 : corner[1] + PATCH + 8, corner[0] - 8 : corner[0] + PATCH + 8]
-                there = ndimage.shift(there, -(shift - np.floor(shift))[::-1], order=3)[8:-8, 8:-8]
-                left.append(np.hypot(*phase_shift(greys[0][top : top + PATCH, start : start + PATCH], there)))
+        for top in np.linspace(MARGIN, height - PATCH - MARGIN, GRID[0]).astype(int):
+            for start in np.linspace(MARGIN, width - PATCH - MARGIN, GRID[1]).astype(int):
+                here = greys[0][top : top + PATCH, start : start + PATCH]
+                left.append(np.hypot(*phase_shift(here, aligned(grey, flow, top, start))))
     return np.array(left)
+
+
+def aligned(grey, flow, top, start):
+    """A patch of a frame brought to the reference by the displacements (pixels) of its tiles of 16 pixels, each pixel by its own."""
+    y, x = np.mgrid[top : top + PATCH, start : start + PATCH].astype(float)
+    across, down = (ndimage.map_coordinates(flow[..., n], [(y - 7.5) / 16, (x - 7.5) / 16], order=1, mode="nearest") for n in (0, 1))
+    around = grey[top - MARGIN : top + PATCH + MARGIN, start - MARGIN : start + PATCH + MARGIN]
+    return ndimage.map_coordinates(around, [y + down - top + MARGIN, x + across - start + MARGIN], order=3)
 
 
 def phase_shift(one, other):
