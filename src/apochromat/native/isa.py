@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 TARGETS = {
@@ -14,5 +15,9 @@ NEEDS = {"sse41": {"sse4_1"}, "avx2": {"avx2", "fma", "f16c"}, "avx512": {"avx51
 
 def machine_isas() -> list[str]:
     """Instruction sets this processor runs, weakest first."""
-    flags = set(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())
-    return [isa for isa, need in NEEDS.items() if need <= flags]
+    return [isa for isa, need in NEEDS.items() if need <= _flags()]
+
+
+@cache
+def _flags() -> frozenset[str]:
+    return frozenset(Path("/proc/cpuinfo").read_text().partition("flags")[2].partition("\n")[0].split())

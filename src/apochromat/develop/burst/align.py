@@ -156,52 +156,56 @@ def _deviation(reference: Planes, frame: Planes, motion: np.ndarray, whole: Fram
     found = np.zeros_like(shared)
     for scale in SCALES:
         h, b, residual = _sums(reference, frame, 0, shared + found)
-        certainty = (1 / np.maximum(residual, NOISE))[..., None, None]
-        found += _evident(h * certainty, -b * certainty[..., 0], scale)
+        certainty = 1 / np.maximum(residual, NOISE)
+        found += _evident(certainty * h[..., [0, 0, 1], [0, 1, 1]].transpose(2, 0, 1), -certainty * b.transpose(2, 0, 1), scale)
     return found
 
 
 def _evident(information: np.ndarray, pull: np.ndarray, scale: float) -> np.ndarray:
-    """Posterior mean of displacements smoothed over `scale` tiles: the prior's spread is what the estimates show beyond their noise."""
-    h, b = _smoothed(information, scale), _smoothed(pull, scale)
-    spread_information = _smoothed(information, scale / np.sqrt(2))
-    inverse = np.linalg.inv(h + 1e-6 * np.eye(2))
-    estimate = (inverse @ b[..., None])[..., 0]
-    covariance = inverse @ spread_information @ inverse
+    """Posterior mean (rows, columns, 2) of displacements smoothed over `scale` tiles: the prior's spread is what the estimates show beyond
+    their noise. information: of x with x, with y, and of y with y (3, rows, columns)."""
+    smooth = _smoothed(np.concatenate([information, pull]), scale)
+    h, b = smooth[:3] + np.array([1e-6, 0, 1e-6])[:, None, None], smooth[3:]
+    xx, xy, yy = _smoothed(information, scale / np.sqrt(2))
+    estimate, (across, down) = _solved(h, b), (_solved(h, np.stack(column)) for column in ((xx, xy), (xy, yy)))
+    (cxx, cxy), (_, cyy) = (_solved(h, np.stack([across[n], down[n]])) for n in (0, 1))
     # Along an edge nothing is known, so the spread is taken from the direction in which each tile knows best.
-    best, along = _best_known(covariance, estimate)
+    best, along = _best_known(cxx, cxy, cyy, *estimate)
     sure = best <= np.median(best)
     excess = along[sure] - best[sure]
     spread = float(np.mean(np.minimum(excess, 9 * np.median(np.abs(excess)))))
     if spread <= 0:
-        return np.zeros_like(pull)
-    return spread * np.linalg.solve(covariance + spread * np.eye(2), estimate[..., None])[..., 0]
+        return np.zeros((*cxx.shape, 2))
+    return np.moveaxis(spread * _solved(np.stack([cxx + spread, cxy, cyy + spread]), estimate), 0, -1)
 
 
-def _best_known(covariance: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lower eigenvalue of each symmetric 2 x 2 matrix, and the square of the estimate along its eigenvector."""
-    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+def _solved(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """What symmetric 2 x 2 matrices (xx, xy, yy) map to vectors (2, ...)."""
+    (a, b, c), (x, y) = matrix, vector
+    return np.stack([c * x - b * y, a * y - b * x]) / (a * c - b * b)
+
+
+def _best_known(a: np.ndarray, b: np.ndarray, c: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lower eigenvalue of each matrix a b, b c, and the square of the estimate (x, y) along its eigenvector."""
     middle, half = (a + c) / 2, np.hypot((a - c) / 2, b)
-    x, y = estimate[..., 0], estimate[..., 1]
     length, seen = x * x + y * y, a * x * x + 2 * b * x * y + c * y * y
     return middle - half, ((middle + half) * length - seen) / np.maximum(2 * half, 1e-12 * middle + 1e-300)
 
 
-def _smoothed(field: np.ndarray, scale: float) -> np.ndarray:
-    """Sums over neighbouring tiles along both axes, weighted by a Gaussian of `scale` tiles that is 1 at its middle.
+def _smoothed(fields: np.ndarray, scale: float) -> np.ndarray:
+    """Sums over neighbouring tiles (..., rows, columns), weighted by a Gaussian of `scale` tiles that is 1 at its middle.
 
     Shifted sums rather than a matrix product, which would wake the linear algebra library's threads.
     """
     reach = int(2.5 * scale)
-    for axis in (0, 1):
-        lines = np.moveaxis(field, axis, 0)
-        total = lines.copy()
-        for n in range(1, min(reach, len(lines) - 1) + 1):
-            weight = np.exp(-0.5 * (n / scale) ** 2)
-            total[n:] += weight * lines[:-n]
-            total[:-n] += weight * lines[n:]
-        field = np.moveaxis(total, 0, axis)
-    return field
+    for _ in range(2):
+        lines = np.ascontiguousarray(np.swapaxes(fields, -1, -2))
+        fields = lines.copy()
+        for n in range(1, min(reach, lines.shape[-2] - 1) + 1):
+            weighted = np.float64(np.exp(-0.5 * (n / scale) ** 2)) * lines
+            fields[..., n:, :] += weighted[..., :-n, :]
+            fields[..., :-n, :] += weighted[..., n:, :]
+    return fields
 
 
 def _interpolated(field: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
