@@ -74,14 +74,13 @@ def test_a_rolling_shutter_is_followed(wobble):
 
 
 def test_better_light_makes_alignment_better():
-    """What is left of the error is noise: with a hundredth of its variance it falls under 0.05 px."""
+    """Most of the error is noise: with a hundredth of its variance it falls under 0.05 px."""
     pose, clean = Pose(2.3, -4.1, 0.1), NoiseModel(NIGHT.scale / 100, NIGHT.offset / 100)
-    quiet, noisy = (error(Scene(*SHAPE), pose, noise=noise) for noise in (clean, NIGHT))
+    quiet, noisy = (np.mean([error(Scene(*SHAPE), pose, noise=noise, seed=seed) for seed in range(3)]) for noise in (clean, NIGHT))
     assert quiet < 0.05
     assert quiet < noisy
 
 
-@pytest.mark.xfail(strict=True, reason="0.78 px: the whole frame's tilt is extrapolated from the middle to the corners")
 def test_a_frame_without_structure_inherits_the_motion_of_the_part_that_has_some():
     """Flat but for the middle: the tiles around move with it."""
     scene, pose = Scene(*SHAPE, kind="sparse"), Pose(7.4, -5.2)
@@ -91,7 +90,7 @@ def test_a_frame_without_structure_inherits_the_motion_of_the_part_that_has_some
     assert np.sqrt(np.square(flow - expected).sum(-1)[shown].mean()) < 0.5
 
 
-@pytest.mark.parametrize("level", [0.12, 0.002, pytest.param(0.0, marks=pytest.mark.xfail(strict=True, reason="1.2 px at a corner"))])
+@pytest.mark.parametrize("level", [0.12, 0.002, 0.0])
 def test_nothing_to_see_means_no_motion(level):
     """Flat and dark frames: noise moves nothing by more than a pixel, wherever it is looked at."""
     flow = found(Scene(*SHAPE, level=level, kind="flat"), Pose(11.0, 3.0))
@@ -117,6 +116,15 @@ def test_repeating_stripes_inherit_the_motion_around_them():
     flow = aligned(one, other, rng)
     expected, shown = true(pose, height, width)
     assert np.sqrt(np.square(flow - expected).sum(-1)[shown].mean()) < 2 * TOLERANCE
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.5, 3.0])
+def test_repeating_stripes_keep_the_nearest_motion(shift):
+    """Stripes of 8 px: across them the shift by less than half a period is found, along them, where nothing is seen, none is made up."""
+    flow = found(Scene(*SHAPE, kind="stripes"), Pose(shift, 0))
+    assert np.isfinite(flow).all()
+    assert np.abs(flow[2:-2, 2:-2, 0] + shift).max() < 0.5
+    assert np.abs(flow[..., 1]).max() < 1
 
 
 def test_a_mover_does_not_pull_the_picture_along():

@@ -21,6 +21,7 @@ REACH = 0.12  # of the frame: largest displacement that the start looks for
 REPEATS = 0.05  # by how much less likely a shift as far as REACH is than none, so that of repeating texture the nearest fit is taken
 STEPS = 3  # per level
 NOISE = 1.7  # variance of the difference of two aligned planes whose noise has variance 1, one of them interpolated
+EVIDENT = 6.0  # variances of its noise that a part of the whole frame's motion must exceed to be taken up
 SCALES = (6.0, 3.0, 1.5)  # tiles over which deviations are smoothed, coarse to fine
 
 
@@ -71,7 +72,7 @@ def align(reference: Planes, frame: Planes) -> Motion:
     motion[:2] = _coarse_shift(reference.pyramid[start], frame.pyramid[start]) * 2.0**start
     for level in range(start, -1, -1):
         for _ in range(STEPS if level else 2):
-            motion += _step(reference, frame, level, motion, whole)
+            motion = _step(reference, frame, level, motion, whole)
     return Motion(motion[:2], motion[2:6].reshape(2, 2), motion[6:], whole, _deviation(reference, frame, motion, whole))
 
 
@@ -90,8 +91,9 @@ def _coarse_shift(reference: np.ndarray, frame: np.ndarray) -> np.ndarray:
     window = np.ix_(dy % padded[0], dx % padded[1])
     score = cross[window] / np.sqrt(np.maximum(own[window] * other[window], 1e-12 * own.max() * other.max() + 1e-30))
     far = np.add.outer(np.square(dy / reach_y), np.square(dx / reach_x))
-    best = np.unravel_index(np.argmax(score * (1 - REPEATS * far)), score.shape)
-    if score[best] < 6 / np.sqrt(a.size):
+    likely, noise = score * (1 - REPEATS * far), 1 / np.sqrt(a.size)
+    best = np.unravel_index(np.argmin(np.where(likely < likely.max() - 3 * noise, np.inf, far)), score.shape)  # along stripes, the nearest
+    if score[best] < 6 * noise:
         return np.zeros(2)
     return np.array([dx[best[1]], dy[best[0]]], float)
 
@@ -128,7 +130,7 @@ def _basis(plane: np.ndarray, level: int, whole: Frame) -> np.ndarray:
 
 
 def _step(reference: Planes, frame: Planes, level: int, motion: np.ndarray, whole: Frame) -> np.ndarray:
-    """Change of the whole frame's motion that reduces the tiles' squared residuals, those of moving things counting little."""
+    """The whole frame's motion, better: it reduces the tiles' squared residuals, those of moving things counting little."""
     basis = _basis(reference.pyramid[level], level, whole) / 2.0**level
     h, b, residual = _sums(reference, frame, level, basis @ motion)
     noise = NOISE * HALVED**level
@@ -138,7 +140,24 @@ def _step(reference: Planes, frame: Planes, level: int, motion: np.ndarray, whol
     pushed = ((h * weight).reshape(-1, 2, 2, 1) * by_row[:, None]).sum(2)
     normal = np.einsum("tai,taj->ij", by_row, pushed) + np.diag(prior)
     pull = np.einsum("tai,ta->i", by_row, (b * weight[..., 0]).reshape(-1, 2))
-    return -np.linalg.solve(normal, pull + prior * motion)
+    return _evident_parts(motion - np.linalg.solve(normal, pull + prior * motion), normal / noise)
+
+
+def _evident_parts(motion: np.ndarray, information: np.ndarray) -> np.ndarray:
+    """Of the perspective, the matrix and the shift, in this order, what stands out of their noise in each independent direction.
+
+    The positive part of James & Stein's estimate (Fourth Berkeley Symposium 1, 1961); what is then left to the simpler parts is found anew.
+    """
+    motion = motion.copy()
+    for part in (slice(6, 8), slice(2, 6), slice(0, 2)):
+        simpler = slice(0, part.start)
+        shared = np.linalg.solve(information[simpler, simpler], information[simpler, part])
+        own, turn = np.linalg.eigh(information[part, part] - information[part, simpler] @ shared)
+        seen = turn.T @ motion[part]
+        kept = turn @ (seen * np.maximum(0, 1 - EVIDENT / np.maximum(own * seen**2, 1e-30)))
+        motion[simpler] += shared @ (motion[part] - kept)
+        motion[part] = kept
+    return motion
 
 
 def _robust_weights(h: np.ndarray, residual: np.ndarray, noise: float) -> np.ndarray:
