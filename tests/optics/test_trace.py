@@ -112,8 +112,9 @@ def test_bulk_is_the_same_trace():
     mirror = lens_of(
         [-1 / 60, 1 / 40], [-20.0, 30.0], [1.0, 1.0], conic=[-1.2, 0.0], even=[[1e-4, 2e-6], [0.0, 1e-6]], kinds=["mirror", "mirror"]
     )
-    ray = rays(np.random.default_rng(5).uniform(-6, 6, (20_000, 2)), (0.02, 0.1, 1.0))
-    for each, apertures in ((lens, True), (lens, False), (tilted, True), (mirror, True)):
+    every = rays(np.random.default_rng(5).uniform(-6, 6, (20_000, 2)), (0.02, 0.1, 1.0))
+    for each, apertures, count in ((lens, True, 20_000), (lens, False, 65), (tilted, True, 4097), (mirror, True, 64), (lens, True, 3)):
+        ray = Ray(*(v[:count] for v in every))
         bulk, plain = trace_bulk(each, ray, 546.0, apertures=apertures), run(each, ray, apertures=apertures)
         for a, b in zip(bulk, plain, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-12)

@@ -14,6 +14,7 @@ from apochromat.optics.precision import float64
 from apochromat.optics.trace import Ray, Traced, rotations, trace
 
 ASK = 5  # flag of the kernel: it is not sure
+TILE = 64  # rays that the kernel takes at once: fewer are left to `trace`
 LEAST = 256  # rays that `trace` is given at once, or twice, four times as many: few shapes are compiled
 
 
@@ -23,7 +24,7 @@ def trace_bulk(lens: Lens, ray: Ray, wavelength_nm: float, config: int = 0, *, a
     with float64():
         index = np.asarray(lens.index(wavelength_nm))
     traced = np.full((len(Traced._fields), len(rays[0])), ASK, float)
-    if lens.S > 1 and len(rays[0]) > 1:  # the kernel cannot tell the axes of one row
+    if lens.S > 1 and len(rays[0]) >= TILE:  # the kernel cannot tell the axes of one row
         given = {f"{axis}0": v for axis, v in zip(Ray._fields, rays, strict=True)}
         kernels.rays(**given, surfaces=_surfaces(lens, index, config, apertures), behind=float(index[-1]), traced=traced)
     asked = np.flatnonzero(traced[6] == ASK)
