@@ -12,6 +12,8 @@ from apochromat.optics.errors import LensError
 from apochromat.optics.glass import glass, index_of
 from apochromat.optics.lens import AIR, Lens, LensInfo, SurfaceInfo
 from apochromat.optics.model_glass import C_NM, E_NM, F_NM
+from apochromat.optics.pupil import rings
+from apochromat.optics.wavefront import opds, zernike, zernike_fit
 
 F = 100.0  # mm, focal length of the paraboloid and of the thin lens
 BK7 = np.array(glass("N-BK7").coefficients)
@@ -116,8 +118,9 @@ def test_illumination_of_a_narrow_beam_is_cos4():
     assert lit.pupil_area[0] == pytest.approx(np.pi * 0.01**2, rel=5e-3)
 
 
-def test_vignetting_is_the_overlap_of_two_circles():
-    thin = make(
+def tunnel():
+    """Two faces 10 mm of glass apart: the stop and a clear radius, both of 1 mm."""
+    return make(
         PLAIN,
         curvature=np.array([1e-4, 0]),
         thickness=np.array([[10.0, 50.0]]),
@@ -125,9 +128,16 @@ def test_vignetting_is_the_overlap_of_two_circles():
         coefficients=np.array([BK7, AIR]),
         fields=np.array([[0.0, 0.0], [0.0, 9.0]]),
     )
-    lit = compute("relative_illumination", thin)
-    inside = np.arcsin(np.sin(np.radians(lit.field)) / index_of(BK7, E_NM))
-    shift = 10 * np.tan(inside)
+
+
+def shift_in_tunnel(field):
+    """By how much a beam (degrees) has moved at the tunnel's end, mm."""
+    return 10 * np.tan(np.arcsin(np.sin(np.radians(field)) / index_of(BK7, E_NM)))
+
+
+def test_vignetting_is_the_overlap_of_two_circles():
+    lit = compute("relative_illumination", tunnel())
+    shift = shift_in_tunnel(lit.field)
     overlap = (2 * np.arccos(shift / 2) - shift / 2 * np.sqrt(4 - shift**2)) / np.pi
     assert overlap[-1] < 0.5
     assert np.allclose(lit.relative / lit.unvignetted, overlap, atol=5e-3)
@@ -218,6 +228,36 @@ def test_zernike_terms_of_a_defocused_paraboloid():
     assert abs(found.waves[0, 3]) == pytest.approx(edge / np.sqrt(12), rel=5e-3)
     assert np.abs(np.delete(found.waves[0], [0, 3])).max() < 5e-3 * abs(found.waves[0, 3])
     assert found.residual_waves[0] < 1e-6
+
+
+def test_zernike_terms_of_a_whole_beam_are_those_over_the_stop():
+    lens = tunnel().replace(semi_diameter=np.full(2, np.inf))
+    found = compute("zernike_terms", lens)
+    disc, weights = rings(10, 24)
+    waves, _ = opds(lens, lens.fields, [WAVES[1]], disc, apertures=False)
+    assert np.allclose(found.waves, zernike_fit(waves[:, 0], disc, weights), atol=1e-9)
+    assert np.array_equal(found.pupil_half_axes, np.ones((2, 2)))
+    assert np.array_equal(found.pupil_middle, np.zeros((2, 2)))
+
+
+def test_zernike_terms_of_a_clipped_beam_are_those_of_what_is_left():
+    """Of the whole beam's wavefront over the ellipse of two overlapping circles: its extremes along the field and across it."""
+    found, whole = (compute("zernike_terms", lens) for lens in (tunnel(), tunnel().replace(semi_diameter=np.full(2, np.inf))))
+    assert np.allclose(found.waves[0], whole.waves[0], atol=1e-9)
+    shift, disc = shift_in_tunnel(9.0), rings(10, 24)[0]
+    assert found.pupil_half_axes[1] == pytest.approx([1 - shift / 2, np.sqrt(1 - shift**2 / 4)], abs=2e-3)
+    assert found.pupil_middle[1] == pytest.approx([0, -shift / 2], abs=2e-3)
+    ellipse = found.pupil_middle[1] + disc * found.pupil_half_axes[1, ::-1]
+    expected = zernike_fit(zernike(ellipse) @ whole.waves[1], disc)
+    assert np.abs(expected).max() > 1
+    assert np.allclose(found.waves[1], expected, atol=1e-5)
+
+
+def test_a_field_without_light_has_no_zernike_terms():
+    found = compute("zernike_terms", tunnel(), fields=[[0.0, 0.0], [0.0, 25.0]])
+    assert np.isfinite(found.waves[0]).all()
+    assert np.isnan(found.waves[1]).all()
+    assert json.loads(found.to_json())["residual_waves"][1] is None
 
 
 def _circle(part):

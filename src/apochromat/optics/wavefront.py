@@ -138,19 +138,23 @@ def opds(
     *,
     apertures: bool = True,
 ) -> tuple[Any, Any]:
-    """OPD in waves (F, W, P) of fields (F, 2) at wavelengths (W,), and flags, in one compiled call; `about` (F, 2). See `opd`."""
-    arrays = (jnp.asarray(v, jnp.float64) for v in (fields, wavelengths_nm, pupil, defocus_mm))
+    """OPD in waves (F, W, P) of fields (F, 2) at wavelengths (W,), and flags, in one compiled call.
+
+    pupil: points (P, 2), or (F, P, 2) of each field's own; about (F, 2). See `opd`.
+    """
+    fields, wavelengths, pupil, defocus = (jnp.asarray(v, jnp.float64) for v in (fields, wavelengths_nm, pupil, defocus_mm))
+    pupil = jnp.broadcast_to(pupil, (len(fields), *pupil.shape[-2:]))
     centre = None if about is None else jnp.broadcast_to(jnp.asarray(about, jnp.float64), jnp.shape(fields))
-    return _opds(lens, *arrays, config, centre, apertures=apertures)
+    return _opds(lens, fields, wavelengths, pupil, defocus, config, centre, apertures=apertures)
 
 
-def _opds_inside(lens: Lens, fields: Any, wavelengths: Any, pupil: Any, defocus: Any, config: Any, about: Any, *, apertures: bool) -> Any:
-    def one(field: Any, centre: Any, wavelength: Any) -> tuple[Any, Any]:
+def _opds_inside(lens: Lens, fields: Any, wavelengths: Any, pupils: Any, defocus: Any, config: Any, about: Any, *, apertures: bool) -> Any:
+    def one(field: Any, pupil: Any, centre: Any, wavelength: Any) -> tuple[Any, Any]:
         at = arrive(lens, tangents_of(lens, field, config), wavelength, pupil, config, apertures=apertures)
         return path_difference(at, defocus, centre) / (wavelength * 1e-6), at.status
 
-    each = jax.vmap(one, (None, None, 0))
-    return jax.vmap(each, (0, None if about is None else 0, None))(fields, about, wavelengths)
+    each = jax.vmap(one, (None, None, None, 0))
+    return jax.vmap(each, (0, 0, None if about is None else 0, None))(fields, pupils, about, wavelengths)
 
 
 _opds = jax.jit(_opds_inside, static_argnames="apertures")
