@@ -30,6 +30,7 @@ LEVELS = ((14, 9, 32), (24, 14, 52))  # degree of the polynomials, rings and arm
 ENOUGH = 5e-3  # waves RMS that a fit may leave before the next level is taken
 FAINT = 1e-3  # weight in the fit of rays that an aperture clips
 EDGES = 4  # apertures, besides the stop, that may cut one beam
+ASTRAY = 30.0  # wavelengths and RMS distances of the clear rays from the image point, beyond which a clipped ray counts as lost
 RIDGE = 1e-9  # on the equations of the fit: a pupil far from the stop's disc leaves some polynomials open
 SMOOTH = 10  # degree of the polynomials of all but the path
 BEYOND = 1.02  # of the farthest node, to which polynomials are followed
@@ -130,8 +131,9 @@ def _fitted(
     lens: Lens, start: Any, turn: Any, point: Any, drift: Any, planes: Any, level: int, wavelength: Any, end: Traced, margins: Any
 ) -> Beam:
     """The beam of nodes (P,) at one wavelength."""
-    arrives, clear = (end.status == OK) | (end.status == CLIPPED), end.status == OK
     toward, landed = (jnp.stack(v, -1) @ turn.T for v in ((end.L, end.M), (end.x - point[0], end.y - point[1])))
+    clear = end.status == OK
+    arrives = clear | (end.status == CLIPPED) & ~_astray(landed, clear, wavelength * 1e-6)
     low, high = _range(toward, arrives)
     middle, half = (low + high) / 2, jnp.maximum((high - low) / 2, 1e-9)
     medium = lens.index(wavelength)[-1]
@@ -150,6 +152,13 @@ def _fitted(
     spread = jnp.where(clear[:, None], apart, 0.0).max()
     lead_of, source, edges = coefficients[0], coefficients[1:3], coefficients[3:]
     return Beam(wavelength, medium, turn, middle, half, turn @ point, turn @ drift, lead_of, source, edges, spread, reach, residual)
+
+
+def _astray(landed: Any, clear: Any, least_mm: Any) -> Any:
+    """Which rays (P,) land so far out that they tell nothing of the clear ones: beyond its clear radius an asphere may do anything."""
+    square = (landed**2).sum(-1)
+    usual = jnp.where(clear, square, 0.0).sum() / jnp.maximum(clear.sum(), 1)
+    return clear.any() & (square > ASTRAY**2 * (usual + least_mm**2))
 
 
 def _range(values: Any, mask: Any) -> tuple[Any, Any]:
