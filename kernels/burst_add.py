@@ -3,13 +3,13 @@
 Algorithm, per tile of TILE x TILE pixels whose displacement is d: a pixel at x takes the sample of its colour nearest to x + d (of the two
 green lattices the nearer one), so every sample is used about once and noise stays white. Its weight is the frame's trust, interpolated
 between tile centres; times `isolated` where the sample stands out from the eight of its colour around it, as a hot pixel does, so that
-frames which show something else there outvote it; falling to next to nothing towards `limit`, where the frame clips and another does
-not; and 0 outside the frame.
+frames which show something else there outvote it; falling to `clipped` where the frame clips at or around the sample and another frame
+does not, in all colours alike; and 0 outside the frame.
 Schedule: parallel rows of tiles; a tile's offsets are constants of its loops, so every load is dense.
 """
 
 import halide as hl
-from burst_planes import BORDER
+from burst_planes import BORDER, NEAREST
 from cells import by_cells
 
 x, y, i, j, px, py, c, u, p, tx, ty, xo, xi, yo, yi = hl.vars("x y i j px py c u p tx ty xo xi yo yi")
@@ -52,8 +52,8 @@ class BurstAdd(hl.Generator):
     flow = hl.InputBuffer(hl.Float(32), 3)  # (axis x or y, tile x, tile y), pixels
     trust = hl.InputBuffer(hl.Float(32), 2)  # (tile x, tile y)
     gain = hl.InputScalar(hl.Float(32))  # to the common scale
-    limit = hl.InputScalar(hl.Float(32))  # value of the frame, before gain, at which a sample counts nothing
     isolated = hl.InputScalar(hl.Float(32))
+    clipped = hl.InputScalar(hl.Float(32))
     before = hl.InputBuffer(hl.Float(32), 5)  # as `sums`, and may be the same memory
     sums = hl.OutputBuffer(hl.Float(32), 5)  # (column parity, cell x, row parity, cell y, sum of weight times light or of weight)
 
@@ -67,11 +67,12 @@ class BurstAdd(hl.Generator):
         left, top = (hl.clamp(n, 1 - BORDER, side + BORDER - CELLS - 1) for n, side in zip(first, (width, height), strict=True))
         plane = hl.clamp(start[2, px + 2 * py, tx, ty], 0, 3)
         sample = g.samples[BORDER + left + i, BORDER + top + j, plane]
-        stands_out = (hl.reinterpret(hl.UInt(32), sample) & hl.u32(1)) == hl.u32(1)
+        marks = hl.reinterpret(hl.UInt(32), sample)
+        stands_out, clips = (marks & hl.u32(1)) == hl.u32(1), hl.cast(hl.Float(32), (marks >> 1) & hl.u32(NEAREST)) / NEAREST
         column, row = first[0] + i, first[1] + j
         weight = hl.select((column >= 0) & (column < width) & (row >= 0) & (row < height), trust.value, 0)
         weight *= hl.select(stands_out, g.isolated, 1)
-        weight *= hl.clamp(5 - 5 * sample / g.limit, hl.f32(1e-5), 1)
+        weight *= hl.max(1 - clips, g.clipped)
         found[px, i, py, j, tx, ty] = (weight * sample * g.gain, weight)
         here = found[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]
         g.sums[px, x, py, y, c] = g.before[px, x, py, y, c] + hl.mux(c, [here[0], here[1]])

@@ -105,8 +105,11 @@ def offset_of_nearest(shift, position):
     return best[1:]
 
 
-def add(mosaic, flow, believed, noise, gain, limit, isolated):
-    """What a frame adds to the sums (2, H, W) of weight times light and of weight; flow in pixels, a tile 16 x 16 of them."""
+def add(mosaic, flow, believed, noise, gain, limit, isolated, clipped):
+    """What a frame adds to the sums (2, H, W) of weight times light and of weight; flow in pixels, a tile 16 x 16 of them.
+
+    Weights fall to `clipped` towards the frame's limit, in steps of 1/15, by the highest of the 3 x 3 samples around."""
+    headroom = np.round(15 * np.clip(5 * (1 - highest_near(mosaic) / limit), 0, 1)) / 15
     alone, weights, light = stands_out(mosaic, noise), np.zeros(mosaic.shape), np.zeros(mosaic.shape)
     expected = between_tiles(believed, *mosaic.shape)
     steps = {(tile, p): offset_of_nearest(flow[tile].astype(float), p) for tile in np.ndindex(*flow.shape[:2]) for p in range(4)}
@@ -114,25 +117,44 @@ def add(mosaic, flow, believed, noise, gain, limit, isolated):
         dx, dy = steps[(y // 16, x // 16), 2 * (y % 2) + x % 2]
         if 0 <= y + dy < mosaic.shape[0] and 0 <= x + dx < mosaic.shape[1]:
             light[y, x] = mosaic[y + dy, x + dx] * gain
-            weights[y, x] = expected[y, x] * np.clip(5 * (1 - mosaic[y + dy, x + dx] / limit), 1e-5, 1)
+            weights[y, x] = expected[y, x] * max(headroom[y + dy, x + dx], clipped)
             weights[y, x] *= isolated if alone[y + dy, x + dx] else 1
     return np.stack([weights * light, weights])
 
 
-def highest_around(mosaic):
-    """The highest of the eight samples of the same CFA position around each, cells at the border repeated."""
+def bordered_by_cells(mosaic):
+    """A mosaic with a border of two samples that repeats its outermost cells."""
     around = np.pad(mosaic, 2, "edge")
     around[:2], around[-2:] = around[2:4], around[-4:-2]
     around[:, :2], around[:, -2:] = around[:, 2:4], around[:, -4:-2]
-    height, width = mosaic.shape
+    return around
+
+
+def highest_around(mosaic):
+    """The highest of the eight samples of the same CFA position around each, cells at the border repeated."""
+    around, (height, width) = bordered_by_cells(mosaic), mosaic.shape
     steps = [(i, j) for j in (-2, 0, 2) for i in (-2, 0, 2) if (i, j) != (0, 0)]
     return np.max([around[2 + j : 2 + j + height, 2 + i : 2 + i + width] for i, j in steps], axis=0)
 
 
+def highest_near(mosaic):
+    """The highest of the 3 x 3 samples around each, whatever their colour, cells at the border repeated."""
+    around, (height, width) = bordered_by_cells(mosaic), mosaic.shape
+    return np.max([around[j : j + height, i : i + width] for j in (1, 2, 3) for i in (1, 2, 3)], axis=0)
+
+
 def stands_out(mosaic, noise):
-    """Samples above the highest around them by 3 standard deviations and half of it."""
+    """Samples above the highest around them by 3 standard deviations and half of it, whose four neighbours rise, together and above those
+    a knight's move away, by less than about a quarter as much."""
     highest = highest_around(mosaic)
-    return mosaic > highest + 3 * np.sqrt(noise[0] * np.maximum(highest, 0) + noise[1]) + 0.5 * np.abs(highest)
+    height, width = mosaic.shape
+    around = bordered_by_cells(mosaic)
+    seen = {(j, i): around[2 + j : 2 + j + height, 2 + i : 2 + i + width] for j in range(-2, 3) for i in range(-2, 3)}
+    beside = sum(seen[place] for place in ((0, -1), (0, 1), (-1, 0), (1, 0)))
+    knights = np.mean([seen[j, i] for j, i in seen if j * j + i * i == 5], axis=0)
+    rise = mosaic - highest
+    high = rise > 3 * np.sqrt(noise[0] * np.maximum(highest, 0) + noise[1]) + 0.5 * np.abs(highest)
+    return high & (beside - 4 * knights < 0.27 * rise)
 
 
 def between_tiles(values, height, width):
@@ -188,13 +210,30 @@ COSINES = np.array(
 )
 
 
-def restore(merged, weight, trusted, picture, scale, seen):
-    """merged (H, W) + what the picture (3, H, W), times scale (3,), loses where it is seen through `seen`; less where a pixel's weight
-    falls short of the frames' trust, nothing from a fifth on."""
+def restore(merged, weight, picture, scale, seen, below, trusted, above):
+    """merged (H, W) + what the picture (3, H, W), times scale (3,), loses where it is seen through `seen`, as far as a pixel's weight
+    tells that the frames of `seen` made it: linear in the weight's share of frames that came last, from `below` to `trusted`, from
+    which on those up to `above` take over."""
     around, out = np.pad(picture.astype(np.float64), ((0, 0), (2, 3), (2, 3)), "edge"), merged.astype(np.float64)
-    whole = np.clip(1 - 5 * (1 - weight / between_tiles(trusted.astype(np.float64), *merged.shape)), 0, 1)
+    first, full, last = (between_tiles(n.astype(np.float64), *merged.shape) for n in (below, trusted, above))
+    own = np.where(weight < full, np.clip((weight - first) / (full - first), 0, 1), np.clip((last - weight) / (last - full), 0, 1))
+    whole = own * full / weight  # of the light in the pixel
     for y, x in np.ndindex(*merged.shape):
         p = 2 * (y % 2) + x % 2
         lost = picture[COLOR[p], y, x] - (seen[y // 16, x // 16, p] * around[COLOR[p], y : y + 6, x : x + 6]).sum()
         out[y, x] += whole[y, x] * scale[COLOR[p]] * lost
+    return out
+
+
+def limit(merged, restored, beyond):
+    """Restored (H, W) between the lowest and the highest merged sample of its colour around, both moved outwards by `beyond` times their
+    distance, the lowest by no more than that share of itself."""
+    parts = {(j, i): merged[j::2, i::2].astype(np.float64) for j in (0, 1) for i in (0, 1)}
+    out = np.empty(merged.shape)
+    for (j, i), part in parts.items():
+        around = np.pad(part, 1, "edge")
+        near = [around[v : v + part.shape[0], u : u + part.shape[1]] for v in range(3) for u in range(3)]
+        lowest, highest = np.min(near, axis=0), np.max(near, axis=0)
+        more = beyond * (highest - lowest)
+        out[j::2, i::2] = np.clip(restored[j::2, i::2], lowest - np.minimum(more, beyond * np.abs(lowest)), highest + more)
     return out

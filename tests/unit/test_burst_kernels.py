@@ -94,12 +94,14 @@ def test_sums_equal_oracle(shape, gain, limit):
     """Two frames one after the other, one at half its trust, with hot samples in them; counted as the class does it."""
     rng = np.random.default_rng(5)
     model, sums, expected = (NOISE.scale[0], NOISE.offset[0]), Sums.empty(*shape), np.zeros((2, *shape))
+    grid = [tiles(n, 16) for n in shape]
     for share in (1.0, 0.5):
         mosaic = field(rng, *shape)
         mosaic[rng.random(shape) < 0.02] = 3.0
-        believed, flow = rng.uniform(0, share, sums.trusted.shape), displacements(rng, *sums.trusted.shape)
-        sums.add(planes(mosaic, np.ones((4, 2), np.float32), NOISE).samples, flow, believed, gain, limit)
-        expected += oracle.add(mosaic.astype(np.float64), flow, believed, model, gain, limit, isolated=0.02)
+        believed, flow = rng.uniform(0, share, grid), displacements(rng, *grid)
+        shown = planes(mosaic, np.ones((4, 2), np.float32), NOISE, limit=limit)
+        sums.add(shown.samples, flow, believed, gain, gain * limit, clipped=0.01)
+        expected += oracle.add(mosaic.astype(np.float64), flow, believed, model, gain, limit, isolated=0.02, clipped=0.01)
     for found, true in zip(sums.light.reshape(2, *shape), expected, strict=True):
         agree(found, true)
 
@@ -142,10 +144,24 @@ def test_restoring_equals_oracle(shape):
     merged, picture = field(rng, *shape), np.stack([field(rng, *shape) for _ in range(3)])
     grid = [tiles(n, 16) for n in shape]
     seen, trusted = (rng.uniform(*r, (*grid, *more)).astype(np.float32) for r, more in (((-0.1, 0.3), (4, 6, 6)), ((1, 8), ())))
-    weight = (oracle.between_tiles(trusted, *shape) * rng.choice([1.0, 0.95, 0.85, 0.5], shape)).astype(np.float32)
+    below, above = (trusted * rng.uniform(*r, grid).astype(np.float32) for r in ((0.2, 0.8), (1.5, 3.0)))
+    weight = (oracle.between_tiles(trusted, *shape) * rng.choice([3.5, 1.3, 1.0, 0.95, 0.85, 0.1], shape)).astype(np.float32)
     scale, cells = np.array([0.5, 1.0, 0.7], np.float32), (shape[0] // 2, 2, shape[1] // 2, 2)
     found = np.empty(cells, np.float32)
     kernels.burst_restore(
-        merged=merged.reshape(cells), weight=weight.reshape(cells), trusted=trusted, picture=picture, scale=scale, seen=seen, restored=found
+        merged=merged.reshape(cells), weight=weight.reshape(cells), below=below, trusted=trusted, above=above, picture=picture, scale=scale,
+        seen=seen, restored=found,
     )  # fmt: skip
-    agree(found.reshape(shape), oracle.restore(merged, weight, trusted, picture, scale, seen))
+    agree(found.reshape(shape), oracle.restore(merged, weight, picture, scale, seen, below, trusted, above))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_limiting_equals_oracle(shape):
+    """In place; most samples stay as they are, some do not."""
+    rng = np.random.default_rng(8)
+    merged, beyond, cells = field(rng, *shape), 0.25, (shape[0] // 2, 2, shape[1] // 2, 2)
+    restored = (merged + 0.3 * rng.standard_normal(shape)).astype(np.float32)
+    found = restored.reshape(cells).copy()
+    kernels.burst_limit(merged=merged.reshape(cells), restored=found, beyond=beyond, limited=found)
+    agree(found.reshape(shape), oracle.limit(merged, restored, beyond))
+    assert 0.1 < np.mean(found.reshape(shape) == restored) < 0.9

@@ -2,7 +2,7 @@
 
 Every frame is laid on the reference (align.py), believed where both show the same (trust.py), and its nearest samples are averaged
 (sums.py); what looking off the pixel softened is put back where it is certain (restore.py). Frames of other exposures are first brought
-to the reference's scale of light; where a long one clips, the shorter ones alone count.
+to the reference's scale of light and weigh by their noise; where and beside where a long one clips, the shorter ones alone count.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 
 from apochromat.develop import linearise, opcodes1
 from apochromat.develop.burst.align import align
-from apochromat.develop.burst.planes import Planes, planes
+from apochromat.develop.burst.planes import UNLIMITED, Planes, planes
 from apochromat.develop.burst.restore import restore
-from apochromat.develop.burst.sums import UNLIMITED, Sums
-from apochromat.develop.burst.trust import TILE, grid, trust
+from apochromat.develop.burst.sums import Sums
+from apochromat.develop.burst.trust import TILE, grid, highest_around, tile_means, trust
 from apochromat.develop.denoise_variance import stabilisation
 from apochromat.develop.dng_color import as_shot_neutral
 from apochromat.develop.noise_estimate import estimate_noise
@@ -32,7 +32,10 @@ CLEAR = 6.0  # standard deviations of read noise between 0 and the black level
 LEAST_BLACK = 256
 CLIPS = 0.98  # of white: samples above it may be clipped
 LEAST_NOISE = 1e-10  # variance of frames that show none at all
-MEASURABLE = 0.02  # of white: darker tiles say little of the ratio of two exposures
+CLIPPED = 1e-5  # weight of the reference's clipped samples: they count where there is nothing else
+PATIENCE = 4.0  # times as far as usual a shorter frame may differ where the reference clips, since little else shows what is there
+MEASURABLE = 10.0  # standard deviations: tiles with a mean below that say little of the ratio of two exposures
+COMPARED = 50  # tiles at least, from which a ratio is told
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,13 @@ class Merge:
             )
         self.base, self.noise, self.origin, self.shortest = reference, first.noise, first.origin, max(shortest, 1.0)
         self.shape, self.tiles = first.mosaic.shape, grid(*first.mosaic.shape)
-        self.stabilise = stabilisation(first.noise)
         self.sums = Sums.empty(*self.shape)
         self.share: dict[str, float] = {reference.path: 1.0}
-        self.mosaic, self.ceiling = first.mosaic, UNLIMITED
-        self.planes = planes(first.mosaic, self.stabilise, first.noise)
+        self.mosaic, self.ceiling, self.transform = first.mosaic, UNLIMITED, stabilisation(first.noise)
+        limit = self._limit(1.0)
+        self.planes = planes(first.mosaic, self.transform, first.noise, limit=limit)
         still = np.zeros((*self.tiles, 2), np.float32)
-        self.sums.add(self.planes.samples, still, np.ones(self.tiles), limit=self._limit(1.0))
+        self.sums.add(self.planes.samples, still, np.ones(self.tiles), reach=limit, clipped=CLIPPED)
 
     def add(self, frame: RawFrame, gain: float = 1.0) -> float:
         """Add a frame whose light times `gain` is on the reference's scale; the share of the picture where it is believed.
@@ -93,11 +96,13 @@ class Merge:
             other = replace(other, gain=other.gain * self._light_ratio(other, flow))
             shown, flow = self._aligned(other)
         relative = self._relative_noise(other)
-        weight = trust(self.planes, shown, flow, float(np.median(relative)))
+        own = 1 / np.maximum(relative, 1) if self._rougher(other) else 1.0
+        patience = np.where(self.highest > CLIPS, PATIENCE, 1.0) if other.gain > 1 / CLIPS else 1.0
+        weight = trust(self.planes, shown, flow, own, own * relative, patience)
         share = float(weight.mean())
         self.share[frame.path] = share if share >= HOPELESS else 0.0
         if share >= HOPELESS:
-            self.sums.add(shown.samples, 2 * flow, weight, other.gain, self._limit(other.gain), relative)
+            self.sums.add(shown.samples, 2 * flow, weight, other.gain, other.gain * self._limit(other.gain), relative)
         return share
 
     def result(self) -> Merged:
@@ -106,39 +111,58 @@ class Merge:
         del self.sums, self.planes, self.mosaic
         merged, frames = sums.mean(), sums.frames
         if len(self.share) > 1:
-            merged = restore(merged, sums, self.noise, as_shot_neutral(self.base.profile))
+            neutral = as_shot_neutral(self.base.profile)
+            merged = restore(merged, sums, self.noise, neutral)
+            if self.shortest > 1:
+                _whiten(merged, sums.light[1], neutral)
         frames = np.ascontiguousarray(frames[: -(-a.height // CELL), : -(-a.width // CELL)])
         return Merged(self._frame(merged, frames), frames, self.share)
 
     @cached_property
     def level(self) -> np.ndarray:
         """Mean light of the reference's tiles."""
-        return _tile_means(self.mosaic, self.tiles)
+        return tile_means(self.mosaic, 2 * TILE)
+
+    @cached_property
+    def highest(self) -> np.ndarray:
+        """Highest light of the reference in and beside each tile."""
+        rows, columns = (np.arange(n) * 2 * TILE for n in self.tiles)
+        return highest_around(np.maximum.reduceat(np.maximum.reduceat(self.mosaic, rows, axis=0), columns, axis=1))
 
     def _limit(self, gain: float) -> float:
         """Value at which a frame's samples stop counting: where it clips, if another frame of the burst clips later."""
         return UNLIMITED if gain > 0.9 * self.shortest else CLIPS
 
     def _aligned(self, other: Exposed) -> tuple[Planes, np.ndarray]:
-        """A frame's planes and displacements, both frames cut where the first of them clips."""
+        """A frame's planes and displacements, both frames cut where the first of them clips and stabilised as the noisier of them."""
         ceiling = CLIPS * min(1.0, other.gain) if other.gain != 1.0 else UNLIMITED
-        if ceiling != self.ceiling:
-            self.ceiling, self.planes = ceiling, planes(self.mosaic, self.stabilise, self.noise, 1.0, ceiling)
-        shown = planes(other.mosaic, self.stabilise, other.noise, other.gain, ceiling)
+        transform = stabilisation(_amplified(other.noise, other.gain) if self._rougher(other) else self.noise)
+        if ceiling != self.ceiling or not np.array_equal(transform, self.transform):
+            self.ceiling, self.transform = ceiling, transform
+            self.planes = planes(self.mosaic, transform, self.noise, 1.0, ceiling)
+        shown = planes(other.mosaic, transform, other.noise, other.gain, ceiling, self._limit(other.gain))
         return shown, align(self.planes, shown).at_tiles(*self.tiles, TILE)
 
     def _light_ratio(self, other: Exposed, flow: np.ndarray) -> float:
         """Ratio of the reference's light to the frame's under the gain that its file states, where both show middle tones."""
-        level = _tile_means(other.mosaic, self.tiles)
+        level = tile_means(other.mosaic, 2 * TILE)
         rows, columns = np.indices(self.tiles)
         there = [(n + flow[..., k] / TILE).round().astype(int) for n, k in ((rows, 1), (columns, 0))]
         inside = np.all([(n >= 0) & (n < side) for n, side in zip(there, self.tiles, strict=True)], axis=0)
         level = np.where(inside, level[tuple(n.clip(0, side - 1) for n, side in zip(there, self.tiles, strict=True))], 0)
-        usable = (np.minimum(level, self.level) > MEASURABLE) & (np.maximum(level, self.level) < 0.7)
-        if usable.sum() < 50:
+        shown = ((self.noise, self.level), (other.noise, level))
+        least = [MEASURABLE * np.sqrt(m.offset.mean() + m.scale.mean() * np.maximum(n, 0)) / (2 * TILE) for m, n in shown]
+        usable = inside & (self.highest < 0.9 * min(1.0, other.gain)) & (self.level > least[0]) & (level > least[1])
+        if usable.sum() < COMPARED:
             return 1.0
-        ratio = float(np.median(self.level[usable] / (other.gain * level[usable])))
+        own, seen = self.level[usable], other.gain * level[usable]
+        alike = np.abs(own / seen / np.median(own / seen) - 1) < 0.2  # what moved says nothing
+        ratio = float(own[alike].sum() / seen[alike].sum())
         return ratio if 0.7 < ratio < 1.4 else 1.0
+
+    def _rougher(self, other: Exposed) -> bool:
+        """Whether the frame's noise in the dark, on the reference's scale, is above the reference's."""
+        return bool(other.gain**2 * other.noise.offset.mean() > 1.01 * self.noise.offset.mean())
 
     def _relative_noise(self, other: Exposed) -> np.ndarray:
         """Variance of the frame's noise on the reference's scale over that of the reference, per tile."""
@@ -149,7 +173,7 @@ class Merge:
         ):
             return np.ones(self.tiles)
         signal = np.maximum(self.level, 0)
-        own = [m.scale.mean() * g * signal + g * g * m.offset.mean() for m, g in ((self.noise, 1.0), (other.noise, other.gain))]
+        own = [m.scale.mean() * signal + m.offset.mean() for m in (self.noise, _amplified(other.noise, other.gain))]
         return np.where(own[0] > 0, own[1] / np.maximum(own[0], 1e-30), 1.0)
 
     def _frame(self, merged: np.ndarray, frames: np.ndarray) -> RawFrame:
@@ -187,10 +211,15 @@ def exposed(frame: RawFrame, gain: float) -> Exposed:
     return Exposed(mosaic, noise, gain, development.origin)
 
 
-def _tile_means(mosaic: np.ndarray, tiles: tuple[int, int]) -> np.ndarray:
-    """Mean of each tile of 16 x 16 pixels, those at the border of what they hold."""
-    side = 2 * TILE
-    rows, columns = (np.arange(n) * side for n in tiles)
-    total = np.add.reduceat(np.add.reduceat(mosaic, rows, axis=0), columns, axis=1)
-    counts = (np.minimum(n + side, size) - n for n, size in zip((rows, columns), mosaic.shape, strict=True))
-    return total / np.multiply.outer(*counts)
+def _whiten(merged: np.ndarray, weight: np.ndarray, neutral: np.ndarray) -> None:
+    """Where clipped samples alone are left, as in a lamp that moved, take them for white light: at least as bright as the last to clip."""
+    height, width = merged.shape
+    cells = merged.reshape(height // 2, 2, width // 2, 2)
+    white = (CLIPS * neutral / neutral.min())[[0, 1, 1, 2]].reshape(2, 1, 2).astype(np.float32)
+    unknown = (weight < 10 * CLIPPED) & (cells > CLIPS)
+    np.maximum(cells, white, out=cells, where=unknown)
+
+
+def _amplified(noise: NoiseModel, gain: float) -> NoiseModel:
+    """The noise of samples of this model times `gain`."""
+    return NoiseModel(gain * noise.scale, gain * gain * noise.offset)

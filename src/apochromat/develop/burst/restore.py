@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from apochromat.develop.burst.sums import Sums
+from apochromat.develop.burst.sums import NO_NEXT, Sums
 from apochromat.develop.demosaic import demosaic
 from apochromat.light.noise import NoiseModel
 from apochromat.native import kernels
 
 THRESHOLDS = (4.2, 4.5)  # standard deviations, one for each round
 LEAST = 1e-9  # variance
+LEAST_TRUST = 1e-3  # well above the weight of clipped samples, which nothing is known of
+BEYOND = 0.25  # of the range of merged samples around a pixel: so far may it go beyond them in a bracket, where lamps meet the dark
+SHORT = 0.8  # of what a pixel's frames were trusted with: where its weight falls short of this, too many end there to know what it saw
 
 
 def restore(merged: np.ndarray, sums: Sums, noise: NoiseModel, neutral: np.ndarray) -> np.ndarray:
     """The merged RGGB mosaic (H, W) as sharp as a single frame, a new array.
 
-    sums: what was merged; its kernels are used up. noise: of one frame. neutral: (3,) camera value of white.
+    sums: what was merged; its levels are used up. noise: of one frame. neutral: (3,) camera value of white.
     """
     height, width = merged.shape
-    frames, trusted = np.maximum(sums.frames, 1), np.maximum(sums.trusted, 1e-6).astype(np.float32)
-    sums.seen /= trusted[..., None, None, None]
+    frames, through = sums.frames, _kernels(sums)
     cells = (height // 2, 2, width // 2, 2)
     balance = (1 / neutral[[0, 1, 1, 2]]).astype(np.float64)
     model = np.array([np.mean(balance * noise.scale[[0, 1, 1, 2]]), np.mean(balance**2 * noise.offset[[0, 1, 1, 2]])])
@@ -39,8 +41,24 @@ def restore(merged: np.ndarray, sums: Sums, noise: NoiseModel, neutral: np.ndarr
         )  # fmt: skip
         picture = demosaic(pilot.reshape(height, width), noise=in_black).transpose(2, 0, 1)
         restored = np.empty_like(merged)
-        kernels.burst_restore(
-            merged=merged.reshape(cells), weight=sums.light[1], trusted=trusted, picture=picture, scale=neutral.astype(np.float32),
-            seen=sums.seen, restored=restored.reshape(cells),
-        )  # fmt: skip
+        for n, level in enumerate(through):
+            kernels.burst_restore(
+                merged=(restored if n else merged).reshape(cells), weight=sums.light[1], picture=picture, scale=neutral.astype(np.float32),
+                restored=restored.reshape(cells), **level,
+            )  # fmt: skip
+        if len(through) > 1:
+            within = restored.reshape(cells)
+            kernels.burst_limit(merged=merged.reshape(cells), restored=within, beyond=BEYOND, limited=within)
     return restored
+
+
+def _kernels(sums: Sums) -> list[dict[str, np.ndarray]]:
+    """For every level how the pixels saw the picture through its frames and all that clip later, and at which weights they did."""
+    trusted = np.cumsum([level.trusted for level in sums.levels], axis=0)
+    weights = list(np.maximum(trusted, LEAST_TRUST).astype(np.float32))
+    steps = [SHORT * weights[0], *weights, np.full_like(weights[0], NO_NEXT)]
+    for before, level in zip(sums.levels, sums.levels[1:], strict=False):
+        level.seen += before.seen
+    for level, weight in zip(sums.levels, weights, strict=True):
+        level.seen /= weight[..., None, None, None]
+    return [{"seen": level.seen, "below": steps[n], "trusted": steps[n + 1], "above": steps[n + 2]} for n, level in enumerate(sums.levels)]

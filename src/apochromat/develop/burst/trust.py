@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from apochromat.develop.burst.planes import Planes
+from apochromat.develop.burst.planes import BORDER, Planes
 from apochromat.native import kernels
 
 TILE = 8  # cells along a tile's side
 SQUARE, GRADIENT = 0.4, 0.35  # excess of the mean square that is allowed: of noise alone, and per root of the squared gradient
 MEAN = 0.5  # sum of the three squared mean differences that noise reaches once in a thousand tiles of 8 x 8
+Each = float | np.ndarray  # one number, or one for every tile
 SPAN = 2.0  # at this multiple of what is allowed a tile counts nothing
 
 
@@ -23,20 +24,39 @@ def grid(height: int, width: int) -> tuple[int, int]:
     return -(-height // (2 * TILE)), -(-width // (2 * TILE))
 
 
-def trust(reference: Planes, frame: Planes, flow: np.ndarray, noise: float = 1.0) -> np.ndarray:
+def trust(reference: Planes, frame: Planes, flow: np.ndarray, own: Each = 1.0, noise: Each = 1.0, patience: Each = 1.0) -> np.ndarray:
     """Weight 0..1 of each tile (rows, columns) of a frame displaced by `flow` (rows, columns, 2) cells.
 
-    noise: variance of the frame's planes; the reference's is 1.
+    own, noise: variance of the reference's planes and of the frame's, each one number or that of every tile. patience: how many
+    times as far as usual the two may differ.
     """
     facts = np.empty((*flow.shape[:2], 6), np.float32)
     kernels.burst_trust(reference=reference.colors, frame=frame.colors, flow=np.ascontiguousarray(flow, np.float32), facts=facts)
     square, gradient, covered = facts[..., 0], facts[..., 4], facts[..., 5]
-    expected = 1 + noise * _noise_kept(flow[..., 0]) * _noise_kept(flow[..., 1])
-    scale = (1 + noise) / 2
+    expected = own + noise * _noise_kept(flow[..., 0]) * _noise_kept(flow[..., 1])
+    scale = (own + noise) / 2
     unlike = (square - expected) / (SQUARE * scale + GRADIENT * np.sqrt(scale * gradient))
-    shifted = np.square(facts[..., 1:4]).sum(-1) / (MEAN * scale)
+    shifted = np.square(facts[..., 1:4] - _bias(reference, own, noise)).sum(-1) / (MEAN * scale)
+    unlike, shifted = unlike / patience, shifted / patience
     weight = _falling(unlike) * _falling(shifted * np.maximum(covered, 0.1)) * (covered > 0.1)
     return np.minimum(weight, _lowest_around(weight)).astype(np.float32)
+
+
+def _bias(reference: Planes, own: Each, noise: Each) -> np.ndarray | float:
+    """Mean difference (rows, columns, 3) of two planes that show the same with different noise: a root's mean falls by v / 2z."""
+    if np.all(own == noise):
+        return 0.0
+    inner = reference.colors[:, BORDER:-BORDER, BORDER:-BORDER]
+    root = np.stack([tile_means(color, TILE) for color in inner], -1)
+    return np.asarray(own - noise)[..., None] / (2 * np.maximum(root, 1))
+
+
+def tile_means(picture: np.ndarray, side: int) -> np.ndarray:
+    """Mean of each tile of a picture (H, W), those at the border of what they hold."""
+    rows, columns = (np.arange(0, n, side) for n in picture.shape)
+    total = np.add.reduceat(np.add.reduceat(picture, rows, axis=0), columns, axis=1)
+    counts = (np.minimum(n + side, size) - n for n, size in zip((rows, columns), picture.shape, strict=True))
+    return total / np.multiply.outer(*counts)
 
 
 def _falling(excess: np.ndarray) -> np.ndarray:
@@ -53,6 +73,17 @@ def _noise_kept(shift: np.ndarray) -> np.ndarray:
 
 def _lowest_around(weight: np.ndarray) -> np.ndarray:
     """The lowest weight of a tile's eight neighbours and itself, since what moved seldom ends at a tile's border."""
-    edge = np.pad(weight, 1, mode="edge")
-    height, width = weight.shape
-    return np.min([edge[i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=0)
+    return np.min(_around(weight), axis=0)
+
+
+def highest_around(tiles: np.ndarray) -> np.ndarray:
+    """The highest value of a tile's eight neighbours and itself."""
+    highest: np.ndarray = np.max(_around(tiles), axis=0)
+    return highest
+
+
+def _around(tiles: np.ndarray) -> list[np.ndarray]:
+    """A map shifted to each of the eight neighbours, and itself, its border repeated."""
+    edge = np.pad(tiles, 1, mode="edge")
+    height, width = tiles.shape
+    return [edge[i : i + height, j : j + width] for i in range(3) for j in range(3)]
