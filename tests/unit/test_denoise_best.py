@@ -71,7 +71,7 @@ def test_kernel_equals_oracle(shape, uniform):
     mosaic = (noisy(np.random.default_rng(1), scene(*shape)) * gains).astype(np.float32)
     noise = PHONE if uniform else varied(*shape)
     p = DenoiseParams(quality="best", luminance=0.8 if uniform else 1.0, chroma=1.0 if uniform else 0.3, detail=0.5 if uniform else 0.2)
-    neutral, strength = NEUTRAL[[0, 1, 1, 2]], 2 * 0.25**p.detail
+    neutral, strength = NEUTRAL[[0, 1, 1, 2]], 1.5 * 0.25**p.detail
     expected = oracle.denoise(mosaic, gains, stabilisation(PHONE), neutral, p.luminance, p.chroma, strength, noise.frames)
     found = run(mosaic, gain, noise, **p.model_dump())
     assert np.abs(found - expected).max() < 1e-4

@@ -22,7 +22,7 @@ from apochromat.light.development import Development
 from apochromat.native import kernels
 
 _COLOR = (0, 1, 1, 2)  # colour of each CFA position
-_LEFT = {"fast": 0.035, "best": 0.002}  # share of a flat area's variance left by the filter itself
+_LEFT = {"fast": 0.035, "best": 0.0025}  # share of a flat area's variance left by the filter itself
 _SMOOTH, _SMOOTH_ENERGY = 0.25, 0.1406  # mean and mean square response of the 3x3 binomial that sets chroma apart from fine detail
 
 
@@ -59,7 +59,7 @@ def _filtered(development: Development, mosaic: np.ndarray, params: DenoiseParam
     if params.quality == "fast":
         return _fast(development, mosaic, params.detail, asked)
     pilot = _fast(development, mosaic, 0.0, {**asked, "luminance": 1.0, "chroma": 1.0})
-    return filtered_best(development, pilot, 2.0 * 0.25**params.detail, asked)
+    return filtered_best(development, pilot, 1.5 * 0.25**params.detail, asked)
 
 
 def _neutral(development: Development) -> np.ndarray:
