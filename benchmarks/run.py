@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measure everything and write docs/performance.md, docs/quality.md, docs/optics/performance.md and the tables of its validation.md and of
-docs/night.md.
+"""Measure everything and write docs/performance.md, docs/quality.md, docs/twin-performance.md, docs/optics/performance.md and the tables of
+its validation.md and of docs/night.md.
 
-    run.py [--data FOLDER] [--rounds 5] [--page performance|quality|optics|night]
+    run.py [--data FOLDER] [--rounds 5] [--page performance|quality|optics|night|twin]
 
 FOLDER holds the measuring scripts and the data they need (default: `shared` beside the checkout); without it only the figures that
 need no data are measured, and nothing is written.
@@ -124,6 +124,16 @@ def night(data):
     fill(ROOT / "docs/night.md", {"burst": [heading(), "", *told, "", *(f"- {line}" for line in found)]})
 
 
+def twin(rounds):
+    """docs/twin-performance.md"""
+    command = [sys.executable, ROOT / "benchmarks/twin.py"]
+    lines = ["# Time and memory of the twin", "", heading(), ""]
+    lines += ["Written by `make bench`: whole processes of `apo shoot`, start, scene and files included.", ""]
+    lines += ["## Time", "", "Point spread functions kept from before; half of the CPU seconds is what two free processors could do.", ""]
+    lines += [run(*command, "--rounds", rounds).strip(), "", "## Memory", "", run(*command, "--memory").strip(), ""]
+    (ROOT / "docs/twin-performance.md").write_text("\n".join(lines))
+
+
 def fill(page, tables):
     """Put the lines of tables between the page's marks of their names; a table that is not given stays as it was."""
     text = page.read_text()
@@ -136,7 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--page", choices=("performance", "quality", "optics", "night"), help="write only this page")
+    parser.add_argument("--page", choices=("performance", "quality", "optics", "night", "twin"), help="write only this page")
     arguments = parser.parse_args()
     if not (arguments.data / "bench").is_dir():
         raise SystemExit(f"bench: expected measuring scripts and data in {arguments.data}, found no folder bench there; say --data FOLDER")
@@ -152,6 +162,9 @@ def main():
     if arguments.page in (None, "night"):
         night(arguments.data)
         print("docs/night.md")
+    if arguments.page in (None, "twin"):
+        twin(arguments.rounds)
+        print("docs/twin-performance.md")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ from apochromat.light.spaces import D65_XYZ, bradford, rgb_to_xyz
 from apochromat.light.spectra import xyz
 from apochromat.picture.files import new_file
 from apochromat.raw.dng_writer import write_dng
+from apochromat.rig import Rig, lens_name
 from apochromat.sensor.color import color_profile
-from apochromat.shoot import Ideal, Rig, Shot, lens_name, white_luminance
+from apochromat.shoot import Ideal, Shot, white_luminance
 
 WHEN = datetime(2025, 11, 1, 19, 0, 0)  # of every burst, so that the same seed gives the same file
 PHOTO_DIAGONAL_MM = 43.2666  # of 36 x 24 mm
@@ -34,7 +35,7 @@ def raw_frame(shot: Shot, rig: Rig, scene: Scene, *, opcodes: bool = False) -> R
     whole = Box(0, 0, height, width)
     return RawFrame(
         samples=captured.samples,
-        cfa=rig.sensor.cfa,
+        cfa="RGGB",
         levels=Levels(np.full((1, 1, 1), captured.black, np.float32), np.full(4, captured.white, np.float32)),
         active=whole,
         crop=whole,

@@ -250,6 +250,33 @@ def by_darktable(path, folder):
     return tifffile.imread(folder / "out.tif") @ rgb_to_xyz("rec2020").T
 
 
+RAWTHERAPEE = """[Version]
+AppVersion=5.9
+Version=349
+[Color Management]
+InputProfile=(camera)
+ApplyLookTable=false
+ApplyBaselineExposureOffset=false
+ApplyHueSatMap=false
+ToneCurve=false
+OutputProfile=RTv4_Rec2020
+[White Balance]
+Enabled=true
+Setting=Camera
+"""
+
+
+def by_rawtherapee(path, folder):
+    """Neutral, by its matrix for the camera; its output profile has the curve of sRGB. It leaves out a border of four pixels."""
+    (folder / "neutral.pp3").write_text(RAWTHERAPEE)
+    out = folder / "out.tif"
+    command = [program("rawtherapee-cli"), "-p", folder / "neutral.pp3", "-t", "-b16", "-o", out, "-c", path]
+    subprocess.run([str(c) for c in command], check=True, capture_output=True, timeout=120)
+    codes = tifffile.imread(out) / 65535.0
+    linear = np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+    return np.pad(linear @ rgb_to_xyz("rec2020").T, ((4, 4), (4, 4), (0, 0)))
+
+
 def patches(picture, rig):
     """XYZ (24, 3) of the middle half of each patch."""
     cells = rig.ideal_shape[0] / rig.oversample
@@ -283,7 +310,7 @@ def with_daylight_matrix(sensor, light):
     return signals @ np.linalg.inv(from_xyz / (from_xyz @ D65_XYZ)[:, None]).T
 
 
-DEVELOPERS = {"apo": by_apo, "LibRaw": by_libraw, "dcraw": by_dcraw, "darktable": by_darktable}
+DEVELOPERS = {"apo": by_apo, "LibRaw": by_libraw, "dcraw": by_dcraw, "darktable": by_darktable, "RawTherapee": by_rawtherapee}
 
 
 @pytest.mark.parametrize("light", ["D65", "A"])

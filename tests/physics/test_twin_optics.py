@@ -10,9 +10,12 @@ from apochromat.camera.exposure import Exposure
 from apochromat.light.scene import Layer, Scene
 from apochromat.light.spectra import illuminant
 from apochromat.optics.imaging import add_veil, channel_weights, imaged
+from apochromat.optics.kernels import NODES_NM
 from apochromat.optics.moving import displaced
-from apochromat.optics.psf_field import psf_field
+from apochromat.optics.psf_field import TILES, PsfField, psf_field
 from apochromat.optics.resampling import prepared, sampled
+from apochromat.optics.spreading import spread
+from apochromat.scene import make_scene
 from apochromat.shoot import ideal_image, rigged, shoot
 
 D65 = illuminant("D65")
@@ -147,3 +150,83 @@ def test_a_lamp_behind_what_moves_is_gone_with_its_glow(rig):
         board = np.median(mean[y - 20 : y + 20, x - 20 : x + 20])
     assert seen[20] > 1000 * board
     assert seen[-40] < 2.5 * board  # colours of the mosaic
+
+
+def sharp_field(rig, glow=0.0):
+    """A lens that spreads nothing but a share, which falls by the cube of the distance."""
+    kernels = np.zeros((TILES[0] + 1, TILES[1] + 1, len(NODES_NM), 63, 63), np.float32)
+    y, x = np.mgrid[-31:32, -31:32]
+    tail = (x**2 + y**2 + 1.0) ** -1.5
+    kernels[:] = glow * tail / tail.sum()
+    kernels[..., 31, 31] += 1 - glow
+    return PsfField(kernels, np.zeros(kernels.shape[:3]), rig.pitch_mm * 1e3 / rig.oversample)
+
+
+def test_full_resolution_is_four_photodiodes_of_each_pixel():
+    """A wall that brightens to the right: each photodiode has a quarter of the electrons; the file has the colours of a 2 x 2 mosaic,
+    numbers of the binned frame, and twice its noise."""
+    frames, signal = {}, {}
+    for full, crop in ((False, (192, 256)), (True, (384, 512))):
+        rig = rigged(camera("flagship-2025"), "main", crop=crop, full=full)
+        height, width = rig.ideal_shape
+        wall = np.broadcast_to(0.3 + 0.2 * (np.arange(width) - width / 2) / width, (1, height, width)).astype(np.float32)
+        scene = Scene("wall", D65[None] * 30.0, (Layer(wall, np.inf),), 100.0, "the wall", D65)
+        (shot,) = mean_electrons(ideal_image(scene, rig, {np.inf: sharp_field(rig)}), rig, exposure_s=2e-3)
+        frames[full], signal[full] = shot, shot.noise_free(rig) - shot.captured.black
+    assert frames[True].captured.samples.shape == (384, 512)
+    assert frames[True].mean.sum() == pytest.approx(frames[False].mean.sum(), rel=5e-3)
+    for phase in (np.s_[0::2, 0::2], np.s_[0::2, 1::2], np.s_[1::2, 1::2]):
+        assert signal[True][phase].mean() == pytest.approx(signal[False][phase].mean(), rel=0.02)
+        captured = frames[True].captured
+        off = (captured.samples.astype(float) - captured.black - signal[True])[phase] / (captured.white - captured.black)
+        plane = 0 if phase == np.s_[0::2, 0::2] else 2 if phase == np.s_[1::2, 1::2] else 1
+        expected = captured.noise.variance(signal[True][phase] / (captured.white - captured.black), 1.0, plane).mean()
+        assert off.var() == pytest.approx(expected, rel=0.1)
+
+
+def test_layers_painted_on_demand_make_the_same_picture():
+    """The portrait, whose three layers are then never held together."""
+    rig = rigged(camera("flagship-2025"), "main", crop=(96, 128))
+    fields = dict.fromkeys((60.0, 4.0, 1.2), sharp_field(rig))
+    at_once, by_layers = (
+        ideal_image(make_scene("portrait", *rig.ideal_shape, painted=painted), rig, fields, truth=True) for painted in (True, False)
+    )
+    assert (at_once.signals == by_layers.signals).all()
+    assert (at_once.xyz == by_layers.xyz).all()
+    assert sorted(set(by_layers.depth_m.ravel().tolist())) == pytest.approx([1.2, 4.0, 60.0])
+
+
+def test_strips_are_every_row_once_and_the_light_is_that_of_the_whole(rig):
+    """Of a part of the frame, from whose tiles only some are lit: all of its light, and no row twice."""
+    field, weights = field_of(rig), channel_weights(D65[None], rig.response)
+    height, width = rig.ideal_shape
+    part = np.random.default_rng(5).random((height // 2, width // 3)).astype(np.float32)
+    corner, seen, whole = (height // 5, width // 2), np.zeros(height, int), np.zeros((3, height, width), np.float32)
+
+    def take(strip):
+        seen[strip.box[0]] += 1
+        whole[:, *strip.box] += strip.planes
+
+    spread([part], field, weights, 2, lambda _: None, rig.ideal_shape, corner, take)
+    first, last = corner[0], corner[0] + len(part)
+    pad = field.kernels.shape[-1] // 2
+    assert (seen[max(first - pad, 0) : last + pad] == 1).all()
+    assert seen.sum() == min(last + pad, height) - max(first - pad, 0)
+    held = 1 - np.einsum("kcw,ijw->cij", weights, field.lost).mean((1, 2)) / weights.sum((0, 2))
+    assert whole.sum((1, 2), dtype=float) == pytest.approx(part.sum(dtype=float) * weights.sum((0, 2)) * held, rel=2e-3)
+
+
+def test_beside_a_lamp_no_pixel_is_darker_than_those_farther_off(rig):
+    """A square lamp ten thousand times its wall, through a sharp lens that leaves a glow about it: from it outwards light only falls, but
+    for what a limit of half the softer taps' light may leave."""
+    height, width = rig.ideal_shape
+    wall = np.full((1, height, width), 1.0, np.float32)
+    wall[0, 210:251, 300:343] = 1e4
+    scene = Scene("lamp", D65[None] * 30.0, (Layer(wall, np.inf),), 100.0, "the wall", D65)
+    unveiled = replace(rig, module=rig.module.model_copy(update={"veil": rig.module.veil.model_copy(update={"value": 0.0})}))
+    ideal = ideal_image(scene, unveiled, {np.inf: sharp_field(rig, 0.04)})
+    greens = mean_electrons(ideal, unveiled, exposure_s=1e-5)[0].mean[0::2, 1::2]
+    lit = np.argwhere(greens > 0.5 * greens.max())
+    for row in greens[lit[:, 0].min() + 3 : lit[:, 0].max() - 2]:
+        onward = row[np.flatnonzero(row > 0.5 * row.max())[-1] :][:8]
+        assert (onward[1:] <= 2 * onward[:-1]).all(), onward

@@ -45,6 +45,7 @@ def shoot(
     focus: Annotated[str, typer.Option(help="Distance in m, far, or auto.")] = "auto",
     tripod: Annotated[bool, typer.Option("--tripod", help="No hand tremor.")] = False,
     crop: Annotated[str, typer.Option(metavar="WxH", help="Read only the middle of the sensor.")] = "",
+    full: Annotated[bool, typer.Option("--full", help="Read every photodiode of a quad-Bayer sensor, remosaiced: 50 MP.")] = False,
     oversample: Annotated[float, typer.Option(min=1.25, max=3, help="Cells of the scene per pixel, either way.")] = 1.25,
     opcodes: Annotated[bool, typer.Option("--opcodes", help="State shading and distortion: GainMap, WarpRectilinear.")] = False,
     truth: Annotated[bool | None, typer.Option("--truth/--no-truth", help="Write the truth too.", show_default="with a folder")] = None,
@@ -55,12 +56,15 @@ def shoot(
 ) -> int:
     """Photograph a scene with a described camera: DNGs that any RAW developer opens, and the truth behind them."""
     require_lab("apo shoot")
+    from apochromat.optics.apart import keep_lean
+
+    keep_lean()
     steps_ev = tuple(_number("--bracket", part, -12, 12) for part in bracket.split(",")) if bracket else ()
     if steps_ev and frames not in ("1", str(len(steps_ev))):
         raise UsageError(f"--bracket {bracket} names {len(steps_ev)} frames, --frames {frames}")
     count = None if frames == "auto" else round(_number("--frames", frames, 1, MOST_FRAMES))
     light_of = Light(lux, light, None if exposure == "" else _seconds(exposure), iso, 0.0 if ev == "auto" else _number("--ev", ev, -10, 10))
-    taking = Taking(scene, camera, lens, _distance(focus), aperture, _size(crop), oversample, light_of, count, steps_ev, tripod, seed)
+    taking = Taking(scene, camera, lens, _distance(focus), aperture, _size(crop), full, oversample, light_of, count, steps_ev, tripod, seed)
     place = output or f"{Path(scene).stem}{os.sep}"
     steps = Steps(quiet)
     try:
@@ -95,6 +99,7 @@ class Taking:
     focus_m: float | None  # None: found from the scene
     f_number: float | None
     crop: tuple[int, int] | None
+    full: bool
     oversample: float
     light: Light
     frames: int | None  # None: as the light asks for
@@ -148,7 +153,15 @@ def _taken(taking: Taking, files: Files, steps: Steps) -> int:
 def _rig(taking: Taking, described: Any, focus_m: float) -> Rig:
     from apochromat.shoot import rigged
 
-    return rigged(described, taking.lens, focus_m=focus_m, f_number=taking.f_number, crop=taking.crop, oversample=taking.oversample)
+    return rigged(
+        described,
+        taking.lens,
+        focus_m=focus_m,
+        f_number=taking.f_number,
+        crop=taking.crop,
+        oversample=taking.oversample,
+        full=taking.full,
+    )
 
 
 def _scene(taking: Taking, shape: tuple[int, int]) -> Scene:
@@ -157,7 +170,7 @@ def _scene(taking: Taking, shape: tuple[int, int]) -> Scene:
 
     light = taking.light
     if taking.scene in scene_names() or not Path(taking.scene).suffix:
-        return make_scene(taking.scene, *shape, seed=taking.seed, lux=light.lux, light=light.kind or None)
+        return make_scene(taking.scene, *shape, seed=taking.seed, lux=light.lux, light=light.kind or None, painted=False)
     return image_scene(taking.scene, *shape, lux=IMAGE_LUX if light.lux is None else light.lux, light=light.kind or "D65")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,30 @@ class Layer:
     cover: np.ndarray | None = None
     moves: bool = False  # a moving object: displaced from frame to frame by the shot's motion of the subject
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        height, width = self.coefficients.shape[1:]
+        return height, width
+
+    def painted(self) -> Layer:
+        """The layer itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class Unpainted:
+    """A layer of (H, W) cells that is painted when it is asked for, and then each time anew, so that scenes of many need not be held."""
+
+    shape: tuple[int, int]
+    distance_m: float
+    paint: Callable[[], Layer]
+    moves: bool = False
+
+    def painted(self) -> Layer:
+        """The layer, the same each time."""
+        return self.paint()
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -32,7 +57,7 @@ class Scene:
 
     name: str
     basis: np.ndarray
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | Unpainted, ...]
     illuminance_lx: float
     reference: str
     light: np.ndarray
@@ -41,5 +66,4 @@ class Scene:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of cells."""
-        height, width = self.layers[0].coefficients.shape[1:]
-        return height, width
+        return self.layers[0].shape

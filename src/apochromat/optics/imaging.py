@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from scipy import fft
@@ -11,8 +11,10 @@ from apochromat.light.scene import Layer
 from apochromat.light.spectrum import GRID_NM, STEP_NM
 from apochromat.optics.kernels import NODES_NM
 from apochromat.optics.psf_field import PsfField
-from apochromat.optics.spreading import Spread, Told, binned, blurred, enlarged, over_frame
+from apochromat.optics.spreading import Told, add_enlarged, add_far, binned, over_frame, spread
+from apochromat.optics.strips import Box, Window
 
+TOGETHER = 3  # channels spread at once
 OPAQUE = 0.9998  # cover that hides all: kernels between nodes leave a little less than 1
 VEIL_CELLS = 96  # across the longer side of the coarse picture of the veiling glare
 VEIL_REACH = 0.08  # of the longer side: the veil's scale, assumed
@@ -28,25 +30,27 @@ def channel_weights(basis: np.ndarray, response: np.ndarray) -> np.ndarray:
 
 
 def imaged(
-    layers: list[Layer], fields: Mapping[float, PsfField], weights: np.ndarray, threads: int = 2, told: Told = lambda _: None
+    layers: Iterable[Layer],
+    fields: Mapping[float, PsfField],
+    weights: np.ndarray,
+    threads: int = 2,
+    told: Told = lambda _: None,
+    count: int = 1,
 ) -> np.ndarray:
     """Signals (C, H, W) float32 of layers from far to near, through the PSF fields of their distances, by channel weights (K, C, W).
 
-    What a nearer layer covers, by its own blurred edge, is hidden. The list is emptied as its layers are through, so that one whom nobody
-    else holds takes no more memory.
+    What a nearer layer covers, by its own blurred edge, is hidden. No layer is held beyond its turn, nor its blurred light as a whole, so
+    that layers which are painted as they are asked for never take memory together. count: of the layers, for what is told.
     """
-    whole, count = None, len(layers)
-    while layers:
-        done, layer = (count - len(layers)) / count, layers.pop(0)
-        seen, cover = seen_through(layer, fields[layer.distance_m], weights, threads, _part_of(told, done, count))
+    whole = None
+    for number, layer in enumerate(layers):
         if whole is None:
-            whole = np.zeros((weights.shape[1], *layer.coefficients.shape[1:]), np.float32) if cover is not None else seen.near
+            whole = np.zeros((weights.shape[1], *layer.shape), np.float32)
+        groups = [slice(first, first + TOGETHER) for first in range(0, len(whole), TOGETHER)]
+        for turn, group in enumerate(groups):
+            part = _part_of(told, (number + turn / len(groups)) / count, count * len(groups))
+            _lay_over(whole[group], layer, fields[layer.distance_m], weights[:, group], threads, part)
         del layer
-        if cover is not None:
-            part = whole[seen.box]
-            part *= 1 - cover
-            part += seen.near
-        seen.add_far(whole)
     assert whole is not None
     return whole
 
@@ -56,21 +60,45 @@ def _part_of(told: Told, done: float, count: int) -> Told:
     return lambda part: told(done + part / count)
 
 
-def seen_through(layer: Layer, field: PsfField, weights: np.ndarray, threads: int, told: Told) -> tuple[Spread, np.ndarray | None]:
-    """A layer's light by channel weights (K, C, W), and its cover (C, h, w) in 0..1 in the same box, blurred as each channel sees it."""
+def lit_box(layer: Layer) -> Box:
+    """Rows and columns that a layer covers anything of; empty if there are none."""
     if layer.cover is None:
-        return blurred(tuple(layer.coefficients), field, weights, threads, told), None
+        return slice(0, layer.shape[0]), slice(0, layer.shape[1])
     rows, columns = (np.flatnonzero(layer.cover.any(axis)) for axis in (1, 0))
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else np.s_[:0, :0]
-    planes = [plane[box] for plane in (*layer.coefficients, layer.cover)]
-    seen = blurred(planes, field, with_cover(weights), threads, told, layer.cover.shape, (box[0].start or 0, box[1].start or 0))
-    channels = weights.shape[1]
-    cover = seen.near[channels:]
-    for plane, share in zip(cover, with_cover(weights)[-1, channels:], strict=True):  # nothing shines through what is opaque
-        lost = over_frame(field.lost @ share, layer.cover.shape)[seen.box[1:]] if field.shrink == 1 else (field.lost @ share).mean()
-        plane /= (1 - lost) * OPAQUE
-    far = None if seen.far is None else seen.far[:channels]
-    return Spread(seen.near[:channels], seen.box, far), np.clip(cover, 0, 1, out=cover)
+    return (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)) if len(rows) else (slice(0), slice(0))
+
+
+def _lay_over(whole: np.ndarray, layer: Layer, field: PsfField, weights: np.ndarray, threads: int, told: Told) -> None:
+    """Put a layer, seen by channel weights (K, C, W), before signals (C, H, W), in place."""
+    box, channels = lit_box(layer), len(whole)
+    corner = box[0].start or 0, box[1].start or 0
+    planes = [plane[box] for plane in layer.coefficients]
+    if not planes[0].size:
+        return
+    if layer.cover is None:
+        spread(planes, field, weights, threads, told, layer.shape, corner, lambda strip: _paint(whole, strip))
+    else:
+        both = with_cover(weights)
+        lost = field.lost @ both[-1, channels:].T
+        over = [*planes, layer.cover[box]]
+        spread(over, field, both, threads, told, layer.shape, corner, lambda strip: _cover(whole, strip, lost, field.shrink > 1))
+    add_far(whole, planes, field, weights, corner)
+
+
+def _paint(whole: np.ndarray, strip: Window) -> None:
+    """A strip of light that hides all behind it."""
+    whole[:, *strip.box] = strip.planes
+
+
+def _cover(whole: np.ndarray, strip: Window, lost: np.ndarray, is_coarse: bool) -> None:
+    """A strip of light and of cover (2 C, h, w) before signals; lost (rows + 1, columns + 1, C): what kernels lack of the cover's light."""
+    light, cover = np.split(strip.planes, 2)
+    for plane, missing in zip(cover, np.moveaxis(lost, -1, 0), strict=True):  # nothing shines through what is opaque
+        plane /= (1 - (missing.mean() if is_coarse else over_frame(missing, whole.shape[1:], strip.box))) * OPAQUE
+    np.clip(cover, 0, 1, out=cover)
+    part = whole[:, *strip.box]
+    part *= 1 - cover
+    part += light
 
 
 def with_cover(weights: np.ndarray) -> np.ndarray:
@@ -92,16 +120,15 @@ def add_veil(light: np.ndarray, share: float) -> None:
     if not share:
         return
     step = max(1, -(-max(light.shape[1:]) // VEIL_CELLS))
-    height, width = light.shape[1:]
     small = np.stack([binned(plane, step) for plane in light]) * np.float32(step**2)
     y, x = (np.arange(-n + 1, n) for n in small.shape[1:])
     reach = VEIL_REACH * max(small.shape[1:])
     glare = (1 + (y[:, None] ** 2 + x**2) / reach**2) ** -1.5
     shape = [fft.next_fast_len(2 * n - 1 + n, True) for n in small.shape[1:]]
-    spread = fft.irfft2(fft.rfft2(small, shape) * fft.rfft2(glare, shape), shape)
+    glow = fft.irfft2(fft.rfft2(small, shape) * fft.rfft2(glare, shape), shape)
     rows, columns = small.shape[1:]
-    fallen = spread[:, rows - 1 : 2 * rows - 1, columns - 1 : 2 * columns - 1]
+    fallen = glow[:, rows - 1 : 2 * rows - 1, columns - 1 : 2 * columns - 1]
     fallen *= small.sum((1, 2), keepdims=True) / np.maximum(fallen.sum((1, 2), keepdims=True), 1e-30)
     for plane, veil in zip(light, fallen, strict=True):
         plane *= np.float32(1 - share)
-        plane += enlarged((veil * (share / step**2)).astype(np.float32), step)[:height, :width]
+        add_enlarged(plane, (veil * (share / step**2)).astype(np.float32), step)

@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from apochromat.optics.focused import Mapping
-from apochromat.optics.resampling import ROWS, on_device, sampled, sampled_along
+from apochromat.optics.resampling import ROWS, on_device, sampled, sampled_along, softly
 
 FINEST = 0.5  # pixels of motion between two instants of an exposure
 MOST_INSTANTS = 12
+FAINT, LEAST = (
+    0.1,
+    0.5,
+)  # share of the brightest of the pixels around below which one is looked at; share of softer taps that it has at least
+LIMITED = 1 << 16  # pixels looked at at once
 TABLE = 4096  # heights at which mapping and shading are looked up
 
 
@@ -45,17 +51,22 @@ class Shutter:
 
 def landed(
     signals: np.ndarray, shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray, path: Path, shutter: Shutter,
-    *, oversample: float = 1.0, threads: int = 2,
+    *, light: np.ndarray | None = None, oversample: float = 1.0, side: int = 1, threads: int = 2,
 ) -> np.ndarray:  # fmt: skip
     """The RGGB mosaic (H, W) float32 of an ideal image, by its prepared signals (3, h, w), as it moves before the shutter.
 
-    shading (C, n): what a pixel of each channel gets at the heights `seen.real_mm`, beside what the signals say. oversample: cells of the
-    signals per pixel, either way.
+    light (3, h, w): the same signals before they were prepared, by which pixels beside lamps are limited from below. shading (C, n): what
+    a pixel of each channel gets at the heights `seen.real_mm`, beside what the signals say. oversample: cells of the signals per pixel,
+    either way. side: pixels a side of one colour, 2 for a quad-Bayer mosaic.
     """
     mosaic = np.empty(shape, np.float32)
     view = _View([on_device(plane) for plane in signals], shape, oversample, _Radial.of(shape, pitch_mm, seen, shading), path, shutter)
+    band = 2 * side * ROWS
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda top: _band(view, top, mosaic[top : top + 2 * ROWS]), range(0, shape[0], 2 * ROWS)))
+        list(pool.map(lambda top: _band(view, top, side, mosaic[top : top + band]), range(0, shape[0], band)))
+        if light is not None:
+            phases = [(row, column) for row in range(2 * side) for column in range(2 * side)]
+            list(pool.map(lambda phase: _limit(view, light, side, phase, mosaic), phases))
     return mosaic
 
 
@@ -112,12 +123,13 @@ class _View:
     shutter: Shutter
 
 
-def _band(view: _View, top: int, out: np.ndarray) -> None:
+def _band(view: _View, top: int, side: int, out: np.ndarray) -> None:
     """Rows of the mosaic from `top` on."""
-    for row in (0, 1):
-        for column in (0, 1):
-            rows, columns = np.arange(top + row, top + len(out), 2), np.arange(column, view.shape[1], 2)
-            out[row::2, column::2] = _colour(view, row + column, rows, columns)
+    period = 2 * side
+    for row in range(period):
+        for column in range(period):
+            rows, columns = np.arange(top + row, top + len(out), period), np.arange(column, view.shape[1], period)
+            out[row::period, column::period] = _colour(view, row // side + column // side, rows, columns)
 
 
 def _colour(view: _View, channel: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -129,6 +141,29 @@ def _colour(view: _View, channel: int, rows: np.ndarray, columns: np.ndarray) ->
     right, down, turn = view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + when[:, None])
     total = sampled_along(view.planes[channel], y * ratio * scale, x * ratio * scale, down * scale, right * scale, turn, scale)
     return np.maximum(total * (light / len(when)).astype(np.float32), 0)
+
+
+def _limit(view: _View, light: np.ndarray, side: int, phase: tuple[int, int], mosaic: np.ndarray) -> None:
+    """Raise pixels of one phase of the mosaic, much darker than their neighbours, to a share of what softer taps have there: a flux limit.
+
+    After S. T. Zalesak, "Fully multidimensional flux-corrected transport algorithms for fluids", J. Comput. Phys. 31, 1979: where a sharp
+    scheme oscillates, one that cannot bounds it.
+    """
+    period, channel = 2 * side, phase[0] // side + phase[1] // side
+    plane, shutter, scale = mosaic[phase[0] :: period, phase[1] :: period], view.shutter, view.oversample
+    where = np.nonzero(plane < FAINT * maximum_filter(plane, 3))
+    for first in range(0, len(where[0]), LIMITED):
+        at = tuple(index[first : first + LIMITED] for index in where)
+        rows, columns = (start + period * index for start, index in zip(phase, at, strict=True))
+        y, x = rows - (view.shape[0] - 1) / 2, columns - (view.shape[1] - 1) / 2
+        ratio, share = view.radial.at(y, x, channel)
+        y, x, total = y * ratio, x * ratio, np.zeros(len(y), np.float32)
+        when = _instants(view.path, shutter)
+        for instant in when:
+            right, down, turn = view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + instant)
+            v, u = y - down, x - right
+            total += softly(light[channel], (v - turn * u) * scale, (u + turn * v) * scale, scale)
+        plane[at] = np.maximum(plane[at], LEAST * total * (share / len(when)).astype(np.float32))
 
 
 def _instants(path: Path, shutter: Shutter) -> np.ndarray:

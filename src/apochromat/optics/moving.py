@@ -13,18 +13,41 @@ import numpy as np
 from scipy.ndimage import convolve1d, gaussian_filter
 
 from apochromat.light.scene import Layer
-from apochromat.optics.imaging import seen_through
+from apochromat.optics.imaging import lit_box
 from apochromat.optics.psf_field import PsfField
-from apochromat.optics.spreading import Window, blurred
+from apochromat.optics.spreading import blurred
+from apochromat.optics.strips import Box, Window
 
 
 @dataclass(frozen=True)
 class Behind:
-    """A still layer as far as nearer ones leave it to be seen, and its field."""
+    """What a mover may hide of a still layer: its coefficients K x (h, w) where the mover may come, as far as nearer layers leave them to
+    be seen, their first row and column, and the layer's field."""
 
-    layer: Layer
-    nearer: tuple[Layer, ...]
+    planes: tuple[np.ndarray, ...]
+    corner: tuple[int, int]
     field: PsfField
+
+
+def behind(layer: Layer, box: Box, field: PsfField) -> Behind:
+    """A layer's part in a box of the frame, held without the rest of it."""
+    return Behind(tuple(plane[box].copy() for plane in layer.coefficients), (box[0].start, box[1].start), field)
+
+
+def hide(parts: Sequence[Behind], layer: Layer) -> None:
+    """Take from parts of layers, in place, what a nearer still layer covers."""
+    if layer.cover is not None:
+        for part in parts:
+            share = 1 - layer.cover[Window(*part.corner, part.planes).box]
+            for plane in part.planes:
+                plane *= share
+
+
+def way(movers: Sequence[Mover], frame: tuple[int, int]) -> Box:
+    """Rows and columns (h, w) of the frame that movers may hide anything of: from where they are first, rightwards."""
+    top, left = (max(min(m.covers_at[axis] for m in movers) - 2, 0) for axis in (0, 1))
+    bottom = min(max(m.covers_at[0] + m.cover.shape[0] for m in movers), frame[0])
+    return slice(top, max(bottom, top)), slice(left, frame[1])
 
 
 @dataclass(frozen=True)
@@ -44,14 +67,14 @@ def mover(layer: Layer, field: PsfField, weights: np.ndarray, cells_s: float, so
     soft: radius in cells of the disc that a point of it is, seen by a lens that is in focus for what lies behind.
     """
     assert layer.cover is not None
-    rows, columns = (np.flatnonzero(layer.cover.any(axis)) for axis in (1, 0))
-    if not len(rows):
+    box = lit_box(layer)
+    if not box[0].stop:
         return None
-    seen, _ = seen_through(layer, field, weights, threads, lambda _: None)
-    margin = int(np.ceil(2 * soft))
-    cover = np.pad(layer.cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], margin)
-    lit_at, covers_at = (seen.box[1].start, seen.box[2].start), (int(rows[0]) - margin, int(columns[0]) - margin)
-    return Mover(seen.near, lit_at, gaussian_filter(cover, soft / 2, truncate=4), covers_at, cells_s)
+    corner, margin = (int(box[0].start), int(box[1].start)), int(np.ceil(2 * soft))
+    seen = blurred([plane[box] for plane in layer.coefficients], field, weights, threads, lambda _: None, layer.shape, corner)
+    cover = np.pad(layer.cover[box], margin)
+    covers_at = corner[0] - margin, corner[1] - margin
+    return Mover(seen.planes, seen.corner, gaussian_filter(cover, soft / 2, truncate=4), covers_at, cells_s)
 
 
 def displaced(part: np.ndarray, by: float, smear: float) -> tuple[int, np.ndarray]:
@@ -88,12 +111,6 @@ def moved_into(
 
 def _hidden(cover: Window, behind: Behind, weights: np.ndarray, frame: tuple[int, ...], threads: int) -> Window:
     """Light (C, h, w) of a layer, through the lens, that a cover in front of it hides."""
-    height, width = cover.planes.shape[1:]
-    box = slice(cover.top, cover.top + height), slice(cover.left, cover.left + width)
-    share = cover.planes[0]
-    for nearer in behind.nearer:
-        if nearer.cover is not None:
-            share = share * (1 - nearer.cover[box])
-    planes = [plane[box] * share for plane in behind.layer.coefficients]
-    seen = blurred(planes, behind.field, weights, threads, lambda _: None, frame, cover.corner)
-    return Window(seen.box[1].start, seen.box[2].start, seen.near)
+    rows, columns = (slice(b.start - o, b.stop - o) for b, o in zip(cover.box, behind.corner, strict=True))
+    planes = [plane[rows, columns] * cover.planes[0] for plane in behind.planes]
+    return blurred(planes, behind.field, weights, threads, lambda _: None, frame, cover.corner)

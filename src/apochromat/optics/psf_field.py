@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from apochromat.optics.apart import done_apart
 from apochromat.optics.errors import LensError
 from apochromat.optics.focused import WIDER, Mapping, looking_at
 from apochromat.optics.kernels import NODES_NM, bounds_of, kernels_of
@@ -63,11 +64,10 @@ def psf_field(
                 return _as_kept(kept["kernels"], kept["lost"], pitch_um, int(kept["shrink"]))
         except (OSError, ValueError, KeyError, EOFError):  # cut short: made anew
             pass
-    found = _made(lens, seen, frame_mm, pitch_um, pixel_um, told)
-    kernels = (found.kernels * np.float32(FAINTEST)).astype(np.float16)
+    kernels, lost, shrink = done_apart(made, lens, seen, frame_mm, pitch_um, pixel_um, TILES, told=told)
     if file:
-        _keep(kernels, found, file)
-    return _as_kept(kernels, found.lost, pitch_um, found.shrink)  # the first frame is as all later ones
+        _keep(kernels, lost, shrink, file)
+    return _as_kept(kernels, lost, pitch_um, shrink)  # the first frame is as all later ones
 
 
 def _as_kept(kernels: np.ndarray, lost: np.ndarray, pitch_um: float, shrink: int) -> PsfField:
@@ -77,9 +77,12 @@ def _as_kept(kernels: np.ndarray, lost: np.ndarray, pitch_um: float, shrink: int
     return PsfField(whole, lost, pitch_um, shrink)
 
 
-def _made(lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: float, pixel_um: float, told: Told) -> PsfField:
-    """All nodes, a row at a time so that little memory is asked for, with a kernel as large as the widest of them needs."""
-    places = _places(seen, frame_mm)
+def made(
+    lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: float, pixel_um: float, tiles: tuple[int, int], told: Told
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Kernels as they are kept, float16 times FAINTEST, what they lose, and how much they are shrunk (`PsfField`), for a lens that looks at
+    its object: all nodes, a row at a time so that little memory is asked for, with a kernel as large as the widest of them needs."""
+    places = _places(seen, frame_mm, tiles)
     fields, stretch = np.degrees(np.arctan(places / seen.scale_mm)), _stretch(seen, places)
     lens = lens.replace(info=replace(lens.info, field_kind="angle"))
     reach, tails = zip(*(bounds_of(lens, row, turned) for row, turned in zip(fields, stretch, strict=True)), strict=True)
@@ -93,7 +96,7 @@ def _made(lens: Lens, seen: Mapping, frame_mm: tuple[float, float], pitch_um: fl
         kernels[i, j], lost[i, j] = kernels[max(i - 1, 0), max(j - 1, 0)], lost[max(i - 1, 0), max(j - 1, 0)]
     if not np.isfinite(kernels).all():
         raise LensError(f"expected rays of {lens.info.name or 'the lens'} to form an image, found none that do")
-    return PsfField(kernels, lost, pitch_um, shrink)
+    return (kernels * np.float32(FAINTEST)).astype(np.float16), lost, shrink
 
 
 def _size(reach: float) -> tuple[int, int]:
@@ -105,9 +108,9 @@ def _size(reach: float) -> tuple[int, int]:
     return size, shrink
 
 
-def _places(seen: Mapping, frame_mm: tuple[float, float]) -> np.ndarray:
+def _places(seen: Mapping, frame_mm: tuple[float, float], tiles: tuple[int, int]) -> np.ndarray:
     """Ideal places (rows + 1, columns + 1, 2) of the quadrant's nodes in mm, x and y, none farther out than the lens sees."""
-    y, x = (np.arange(n + 1) / n * half / 2 for n, half in zip(TILES, frame_mm, strict=True))
+    y, x = (np.arange(n + 1) / n * half / 2 for n, half in zip(tiles, frame_mm, strict=True))
     places = np.stack(np.meshgrid(x, y), -1)
     inside = np.minimum(1, seen.ideal_mm[-1] / WIDER / np.maximum(np.hypot(places[..., 0], places[..., 1]), 1e-9))
     return places * inside[..., None]
@@ -129,12 +132,12 @@ def _key(lens: Lens, frame_mm: tuple[float, float], pitch_um: float, pixel_um: f
     return hashlib.sha256(b"".join([*leaves, facts.encode()])).hexdigest()[:32]
 
 
-def _keep(kernels: np.ndarray, found: PsfField, file: Path) -> None:
+def _keep(kernels: np.ndarray, lost: np.ndarray, shrink: int, file: Path) -> None:
     """Write by a temporary name; a folder that cannot be written is none of the picture's business."""
     part = file.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
-            np.savez(stream, kernels=kernels, lost=found.lost, shrink=found.shrink)
+            np.savez(stream, kernels=kernels, lost=lost, shrink=shrink)
         os.replace(part, file)
     except OSError:
         pass

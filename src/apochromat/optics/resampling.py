@@ -4,6 +4,9 @@ Four taps a way of a Kaiser-Bessel window, as for gridding (P. J. Beatty, D. G. 
 a minimal oversampling ratio", IEEE Trans. Med. Imaging 24, 2005), each a polynomial of the place between two cells. A filter before them
 makes their response, whatever the place, that of a square pixel: at a quarter more cells than pixels within 0.015 up to the pixels' Nyquist
 frequency, where splines of as many taps between as many cells as pixels would pass nothing of what falls half a cell off.
+
+What is cut above the cells' Nyquist frequency leaves ripples, which beside a lamp are more than the light that falls there, and below
+nothing. `softly` takes the same taps of the light that is not filtered: it is a little softer, and never below nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +27,12 @@ TAPS, DEGREE, PHASES = 4, 4, 64  # of the window; of its polynomials; places at 
 REACH = 8  # cells on either side that the filter takes
 BEYOND = 0.05  # weight in its design of frequencies beyond the pixels' Nyquist
 BAND = 64  # rows filtered at once
+ALIGNED = 64  # bytes, of which the first byte's address is a multiple
 ROWS = 32  # and sampled at once
+ALIGNED = 64  # bytes, of which the first byte's address is a multiple
+ROWS = 32  # and sampled at once
+LEAST, ABOUT = 0.5, 3  # share of the least light within so many cells a way that the filter leaves at each
+AROUND, MARGIN = 5, 6  # cells a way that give what the limit adds; cells at a part's edge that know too few others
 
 
 @cache
@@ -59,7 +67,7 @@ def _filter(oversample: float) -> np.ndarray:
 def prepared(signals: np.ndarray, oversample: float, threads: int = 2) -> np.ndarray:
     """Signals (C, H, W) float32 of cells, `oversample` to a pixel either way, filtered for `sampled`; mirrored at the edges."""
     half = _filter(oversample).astype(np.float32)
-    out = np.empty_like(signals, order="C")
+    out = _aligned(signals.shape)
     bands = [(c, top) for c in range(len(signals)) for top in range(0, signals.shape[1], BAND)]
 
     def one(band: tuple[int, int]) -> None:
@@ -72,6 +80,15 @@ def prepared(signals: np.ndarray, oversample: float, threads: int = 2) -> np.nda
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, bands))
     return out
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Planes (C, H, W) float32, each beginning where JAX takes it as it is, without a copy."""
+    size = -(-shape[1] * shape[2] * 4 // ALIGNED) * ALIGNED
+    room = np.empty(shape[0] * size + ALIGNED, np.uint8)
+    first = -room.ctypes.data % ALIGNED
+    planes = room[first : first + shape[0] * size].view(np.float32).reshape(shape[0], size // 4)
+    return planes[:, : shape[1] * shape[2]].reshape(shape)
 
 
 def _along(part: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -127,3 +144,22 @@ def _taps_at(place: Any, length: int, weights: Any) -> tuple[Any, list[Any]]:
     low = jnp.floor(place)
     part = (place - low).astype(jnp.float32)
     return low.astype(jnp.int32) - 1, [jnp.polyval(weights[::-1, i], part) for i in range(TAPS)]
+
+
+def softly(light: np.ndarray, y: np.ndarray, x: np.ndarray, oversample: float) -> np.ndarray:
+    """Values (n,) float32 of light (H, W) that is not filtered, at cells (y, x), (n,) each, from its middle."""
+    found = np.zeros(len(y), np.float32)
+    (top, rows), (left, columns) = (
+        _taps_there(p + (n - 1) / 2, n, taps(oversample)) for p, n in zip((y, x), light.shape, strict=True)
+    )  # fmt: skip
+    for j, row in enumerate(rows):
+        for i, column in enumerate(columns):
+            found += row * column * light[top + j, left + i]
+    return found
+
+
+def _taps_there(place: np.ndarray, length: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`_taps_at` in NumPy."""
+    place = np.clip(place, 1, length - 3 - 1e-6)
+    low = np.floor(place)
+    return low.astype(int) - 1, polynomial.polyval(place - low, weights).astype(np.float32)

@@ -43,11 +43,14 @@ def scene_kind(name: str) -> SceneKind:
     return _kinds()[name]
 
 
-def make_scene(name: str, height: int, width: int, *, seed: int = 0, lux: float | None = None, light: str | None = None) -> Scene:
+def make_scene(
+    name: str, height: int, width: int, *, seed: int = 0, lux: float | None = None, light: str | None = None, painted: bool = True
+) -> Scene:
     """A built-in scene of height x width cells.
 
     seed: another seed, another picture of the same kind. lux: illuminance of the reference plane, above 0 to 2e5, every radiance scaled
     with it; None: the scene's own. light: name of the light on the reference plane as in `light.spectra.illuminant`; None: its own.
+    painted: False leaves layers of scenes of several to be painted when they are asked for.
     Raises SceneError for an unknown name or a number out of range, SpectrumError for an unknown light.
     """
     kind = scene_kind(name)
@@ -59,4 +62,5 @@ def make_scene(name: str, height: int, width: int, *, seed: int = 0, lux: float 
     spectrum = illuminant(light or kind.light)
     painting = kind.paint(Frame(height, width), spectrum, np.random.default_rng(seed))
     basis = painting.palette * (lux / np.pi)
-    return Scene(name, basis, painting.layers, float(lux), kind.reference, spectrum, painting.notes)
+    layers = tuple(layer.painted() for layer in painting.layers) if painted else painting.layers
+    return Scene(name, basis, layers, float(lux), kind.reference, spectrum, painting.notes)

@@ -151,6 +151,13 @@ def polygon(frame: Frame, corners: np.ndarray, over: int = 4, rows: int = 256) -
     return cover
 
 
+def polygon_in(frame: Frame, box: Box, corners: np.ndarray) -> np.ndarray:
+    """Cover (h, w) float32 of any polygon within a box alone."""
+    part = Frame(box[0].stop - box[0].start, box[1].stop - box[1].start)
+    x, y = frame.columns(corners[:, 0]) - box[1].start, frame.rows(corners[:, 1]) - box[0].start
+    return polygon(part, np.stack([(x - part.width / 2) / part.height, y / part.height], axis=1))
+
+
 def curve(points: list[tuple[float, float]], pieces: int = 8, closed: bool = True) -> np.ndarray:
     """Corners (n, 2) of a smooth curve through points: Catmull-Rom."""
     p = np.array(points, float)

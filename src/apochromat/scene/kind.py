@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apochromat.light.scene import Layer
+from apochromat.light.scene import Layer, Unpainted
 from apochromat.scene.canvas import Frame
 
 
@@ -20,7 +20,7 @@ class Painting:
     """
 
     palette: np.ndarray
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | Unpainted, ...]
     notes: tuple[str, ...] = ()
 
 

@@ -197,4 +197,4 @@ def sitter_layer(frame: Frame, rng: np.random.Generator) -> Layer:
     _face(sitter, of_face)
     _clothes(sitter, of_clothes)
     _hair(sitter, of_hair)
-    return Layer(sitter.planes, AWAY, np.clip(sitter.cover, 0, 1))
+    return Layer(sitter.planes, AWAY, np.clip(sitter.cover, 0, 1, out=sitter.cover))

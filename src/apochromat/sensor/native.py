@@ -60,21 +60,29 @@ def remosaiced(frame: Captured) -> Captured:
     The noise is that of flat grey light, the mean over the positions of each colour; it is correlated. `chosen` and `switches` stay
     those of the photodiodes. Saturated photodiodes stay white.
     """
-    height, width = frame.samples.shape
+    found = remosaic(frame.samples, frame.white)
+    np.rint(found, out=found)
+    share = np.array([np.mean([_noise_share(y, x) for y, x in _phases(plane)]) for plane in range(3)])
+    noise = NoiseModel(frame.noise.scale * share, frame.noise.offset * share)
+    return replace(frame, samples=found.astype(frame.samples.dtype), noise=noise)
+
+
+def remosaic(quad: np.ndarray, white: float) -> np.ndarray:
+    """Numbers (H, W) of a quad-Bayer mosaic as a 2 x 2 RGGB mosaic float32, within 0 and white; what is white stays so."""
+    height, width = quad.shape
     if height % 4 or width % 4 or min(height, width) < 8:
         raise SensorError(f"expected a quad-Bayer frame of multiples of 4 and at least 8 x 8, found {height} x {width}")
-    padded = frame.samples[np.ix_(_mirrored(height), _mirrored(width))].astype(np.float32)
-    samples = np.empty_like(frame.samples)
+    padded = quad[np.ix_(_mirrored(height), _mirrored(width))]
+    out = np.empty(quad.shape, np.float32)
     for y in range(4):
         for x in range(4):
             found = np.zeros((height // 4, width // 4), np.float32)
             for (dy, dx), weight in _weights(y, x).items():
                 top, left = y + dy + _REACH, x + dx + _REACH
                 found += np.float32(weight) * padded[top : top + height : 4, left : left + width : 4][: height // 4, : width // 4]
-            own = frame.samples[y::4, x::4]
-            samples[y::4, x::4] = np.where(own >= frame.white, own, np.clip(np.rint(found), 0, frame.white))
-    share = np.array([np.mean([_noise_share(y, x) for y, x in _phases(plane)]) for plane in range(3)])
-    return replace(frame, samples=samples, noise=NoiseModel(frame.noise.scale * share, frame.noise.offset * share))
+            own = quad[y::4, x::4]
+            out[y::4, x::4] = np.where(own >= white, own, np.clip(found, 0, white))
+    return out
 
 
 def _mirrored(length: int) -> np.ndarray:

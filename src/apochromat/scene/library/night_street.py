@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import numpy as np
 
-from apochromat.light.scene import Layer
+from apochromat.light.scene import Layer, Unpainted
 from apochromat.scene.canvas import Frame, disc, is_empty, lay, rectangle
 from apochromat.scene.facade import houses, shop_lamps
 from apochromat.scene.kind import Painting, SceneKind
@@ -19,9 +20,10 @@ from apochromat.scene.lettering import placed
 from apochromat.scene.lights import Lamp, Paints
 from apochromat.scene.street import FOCAL, LEFT, RIGHT, Street, project, render
 from apochromat.scene.tree import grow, tree_cover
-from apochromat.scene.walker import walker
+from apochromat.scene.walker import AWAY, walker
 
 LUX = 3.0
+STANDS = 15.0  # m, where the lens sees the street
 STRIP = 96  # rows painted at once
 DIM = 1 / LUX  # lx, and cd/m^2 times pi, to units of the reference plane's white
 NOTICE = (2.86, 1.05, 5.2)  # lower left corner, m
@@ -155,9 +157,9 @@ def _tree(frame: Frame, planes: np.ndarray, street: Street, rng: np.random.Gener
         plane += cover * (bark + light * (0.01 + 0.10 * near) - plane)
 
 
-def _paint(frame: Frame, light: np.ndarray, rng: np.random.Generator) -> Painting:
-    paints = Paints(light)
-    of_street, of_lamps, of_tree, of_walker = rng.spawn(4)
+def _still(frame: Frame, paints: Paints, numbers: tuple[np.random.Generator, ...]) -> Layer:
+    """All that stands: street, cars, signs, lamps, tree, notice."""
+    of_street, of_lamps, of_tree = numbers
     street = _street(of_street, paints)
     planes = np.empty((8, frame.height, frame.width), np.float32)
     strips = [slice(top, min(top + STRIP, frame.height)) for top in range(0, frame.height, STRIP)]
@@ -173,8 +175,19 @@ def _paint(frame: Frame, light: np.ndarray, rng: np.random.Generator) -> Paintin
     _tree(frame, planes, street, of_tree)
     _notice(frame, planes, paints)
     np.maximum(planes, 0, out=planes)  # rounding beside the lamps
+    return Layer(planes, STANDS)
+
+
+def _paint(frame: Frame, light: np.ndarray, rng: np.random.Generator) -> Painting:
+    paints = Paints(light)
+    *numbers, of_walker = rng.spawn(4)
+    shape = frame.height, frame.width
+    layers = (
+        Unpainted(shape, STANDS, lambda: _still(frame, paints, tuple(deepcopy(numbers)))),
+        Unpainted(shape, AWAY, lambda: walker(frame, paints, deepcopy(of_walker)), moves=True),
+    )
     note = "white LED and 2700 K light carry three colour parts; under sodium and neon a surface keeps its lightness alone"
-    return Painting(paints.palette, (Layer(planes, 15.0), walker(frame, paints, of_walker)), (note,))
+    return Painting(paints.palette, layers, (note,))
 
 
 SCENE = SceneKind(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
 
 import numpy as np
 
-from apochromat.light.scene import Layer
+from apochromat.light.scene import Layer, Unpainted
 from apochromat.light.spectra import illuminant, rgb_reflectances
 from apochromat.scene.canvas import Box, Frame, capsule, curve, disc, is_empty, lay, polygon, rectangle
 from apochromat.scene.kind import Painting, SceneKind
 from apochromat.scene.lettering import placed
-from apochromat.scene.sitter import sitter_layer
+from apochromat.scene.sitter import AWAY, sitter_layer
 from apochromat.scene.skin import skin_reflectance
 from apochromat.scene.texture import fractal
 
@@ -67,6 +70,13 @@ def _glitter(frame: Frame, planes: np.ndarray, x: float, y: float, radius: float
         if not is_empty(box):
             share = capsule(frame, box, (centre - half, at, centre + half, at), (radius * 0.4, radius * 0.4))
             lay(planes, box, share.astype(np.float32), colour)
+
+
+def _far(frame: Frame, rng: np.random.Generator) -> Layer:
+    """Sky, town and water: 60 m away."""
+    planes = _sky(frame, rng)
+    _town(frame, planes, rng)
+    return Layer(planes, FAR)
 
 
 class _Terrace:
@@ -156,13 +166,19 @@ def _bulbs(terrace: _Terrace, rng: np.random.Generator) -> None:
             terrace.rod(x, y + 0.020, x, y + 0.024, 0.0072, glow * strength)
 
 
+def _painted(part: Callable[[Frame, np.random.Generator], Layer], frame: Frame, numbers: np.random.Generator) -> Layer:
+    """A layer by numbers that stay as they are for the next time."""
+    return part(frame, deepcopy(numbers))
+
+
 def _paint(frame: Frame, light: np.ndarray, rng: np.random.Generator) -> Painting:
     others = [light * skin_reflectance(0.04, 0.014), illuminant("HP1"), illuminant("D10000")]
     palette = np.concatenate([light * rgb_reflectances(), others])
     of_far, of_middle, of_near = rng.spawn(3)
-    far = _sky(frame, of_far)
-    _town(frame, far, of_far)
-    layers = (Layer(far, FAR), _terrace(frame, of_middle), sitter_layer(frame, of_near))
+    parts = ((FAR, _far, of_far), (MIDDLE, _terrace, of_middle), (AWAY, sitter_layer, of_near))
+    layers = tuple(
+        Unpainted((frame.height, frame.width), distance_m, partial(_painted, part, frame, numbers)) for distance_m, part, numbers in parts
+    )
     note = "skin after Jacques 2013 with 4 % melanosomes and 1.4 % blood; hair, cloth and leaves by the RGB basis"
     return Painting(palette, layers, (note,))
 
