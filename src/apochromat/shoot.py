@@ -81,7 +81,7 @@ def ideal_image(
     if not truth:
         return Ideal(light, moving, tuple(seen.behind), weights)
     xyz = placed(prepared(light[3:], rig.oversample, threads), rig.truth_shape, rig.oversample, threads)
-    return Ideal(light[:3].copy(), moving, tuple(seen.behind), weights[:, :3], xyz, _nearest(seen.depth_m, rig))
+    return Ideal(light[:3].copy(), moving, tuple(seen.behind), weights[:, :3], xyz, seen.depth_m(rig))
 
 
 def _drained(layers: list[Layer | Unpainted]) -> Iterator[Layer | Unpainted]:
@@ -96,7 +96,7 @@ class Passage:
     def __init__(self, movers: tuple[Mover, ...], fields: dict[float, PsfField], shape: tuple[int, int]) -> None:
         self.fields, self.behind = fields, list[Behind]()
         self.box = way(movers, shape) if movers else None
-        self.depth_m = np.full(shape, np.inf, np.float32)
+        self.nearest, self.distances_m = np.zeros(shape, np.uint8), [np.inf]
 
     def passing(self, layers: list[Layer | Unpainted]) -> Iterator[Layer]:
         """The layers from far to near; the list is emptied."""
@@ -107,8 +107,13 @@ class Passage:
             yield layer
             del layer
 
+    def depth_m(self, rig: Rig) -> np.ndarray:
+        """Distance (h, w) float32 of the nearest layer that covers half a cell or more, on pixels of the truth."""
+        return np.array(self.distances_m, np.float32)[_nearest(self.nearest, rig)]
+
     def _note(self, layer: Layer) -> None:
-        self.depth_m[layer.cover >= 0.5 if layer.cover is not None else ...] = layer.distance_m
+        self.nearest[layer.cover >= 0.5 if layer.cover is not None else ...] = len(self.distances_m)
+        self.distances_m.append(layer.distance_m)
         if self.box is not None:
             hide(self.behind, layer)
             self.behind.append(behind(layer, self.box, self.fields[layer.distance_m]))

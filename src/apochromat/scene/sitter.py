@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from apochromat.light.scene import Layer
-from apochromat.scene.canvas import Box, Frame, capsule, curve, is_empty, polygon, smoothstep
+from apochromat.scene.canvas import Box, Frame, capsule, curve, is_empty, polygon, polygon_in, smoothstep
 from apochromat.scene.texture import fractal
 
 AWAY = 1.2  # m
@@ -103,9 +103,11 @@ def relief(frame: Frame, outline: np.ndarray, depth: float, box: Box) -> tuple[n
     normal = np.stack([-gx, -gy, np.ones_like(gx)]) / np.sqrt(gx**2 + gy**2 + 1)
     key = np.clip(np.tensordot(KEY, normal, 1) * 0.85 + 0.15, 0.03, None)
     rim = np.clip(np.tensordot(RIM, normal, 1) + 0.05, 0, None) ** 1.5
-    size = (frame.width, frame.height)
-    lights = (Image.fromarray(light.astype(np.float32)).resize(size, Image.Resampling.BILINEAR) for light in (key, rim))
-    lit, edge = (np.asarray(light, np.float32)[box] for light in lights)
+    down, across = (n / of for n, of in zip(key.shape, (frame.height, frame.width), strict=True))
+    size = box[1].stop - box[1].start, box[0].stop - box[0].start
+    part = box[1].start * across, box[0].start * down, box[1].stop * across, box[0].stop * down
+    lights = (Image.fromarray(light.astype(np.float32)).resize(size, Image.Resampling.BILINEAR, part) for light in (key, rim))
+    lit, edge = (np.asarray(light, np.float32) for light in lights)
     return lit, edge
 
 
@@ -128,7 +130,7 @@ def _face(sitter: Sitter, rng: np.random.Generator) -> None:
     neck = smoothstep(0.0, 0.05, at_y - 0.528 - 0.35 * np.maximum(-0.02 - at_x, 0)).astype(np.float32)
     key = key * (1 - 0.72 * neck)
     pores = 1 + 0.03 * fractal(rng, frame, box, 45, 5)
-    sitter.over(box, polygon(frame, outline)[box], (0.02, 0.0, 0.0, 0.98), 1.3 * key * pores, 0.30 * rim)
+    sitter.over(box, polygon_in(frame, box, outline), (0.02, 0.0, 0.0, 0.98), 1.3 * key * pores, 0.30 * rim)
     rosy = (1.0, 0.80, 0.74, 0.93, 1.0, 0.9)
     sitter.blush((-0.055, 0.405), 0.045, 0.040, 1.0, rosy)
     sitter.blush((0.026, 0.386), 0.020, 0.018, 0.7, rosy)
@@ -153,7 +155,7 @@ def _clothes(sitter: Sitter, rng: np.random.Generator) -> None:
         key, rim = relief(frame, outline, depth, box)
         weave = 1 + 0.14 * fractal(rng, frame, box, cells, 4, gain=0.8)
         folds = 1 + 0.2 * fractal(rng, frame, box, 9, 3, stretch=2.5)
-        sitter.over(box, polygon(frame, outline)[box], colour, 1.2 * key * weave * folds, 0.9 * rim * weave)
+        sitter.over(box, polygon_in(frame, box, outline), colour, 1.2 * key * weave * folds, 0.9 * rim * weave)
 
 
 def _hair(sitter: Sitter, rng: np.random.Generator) -> None:
@@ -161,7 +163,7 @@ def _hair(sitter: Sitter, rng: np.random.Generator) -> None:
     outline = curve(HAIR)
     box = sitter.frame.box(*outline.min(axis=0), *outline.max(axis=0))
     key, rim = relief(sitter.frame, outline, 1.5, box)
-    sitter.over(box, polygon(sitter.frame, outline)[box], (0.020, 0.011, 0.006, 0.0), 1.0 * key, 0.8 * rim)
+    sitter.over(box, polygon_in(sitter.frame, box, outline), (0.020, 0.011, 0.006, 0.0), 1.0 * key, 0.8 * rim)
     brown, pale = np.array([0.030, 0.013, 0.006]), np.array([0.13, 0.066, 0.028])
     t = np.linspace(0, 1, 14)[:, None]
     for i in range(1150):

@@ -11,7 +11,7 @@ import numpy as np
 
 from apochromat.light.scene import Layer, Unpainted
 from apochromat.light.spectra import illuminant, rgb_reflectances
-from apochromat.scene.canvas import Box, Frame, capsule, curve, disc, is_empty, lay, polygon, rectangle
+from apochromat.scene.canvas import Box, Frame, capsule, curve, disc, is_empty, lay, polygon_in, rectangle
 from apochromat.scene.kind import Painting, SceneKind
 from apochromat.scene.lettering import placed
 from apochromat.scene.sitter import AWAY, sitter_layer
@@ -140,15 +140,8 @@ def _leaves(terrace: _Terrace, rng: np.random.Generator) -> None:
             low, high = outline.min(axis=0), outline.max(axis=0)
             box = terrace.frame.box(*low, *high)
             if not is_empty(box):
-                terrace.over(box, _leaf(terrace.frame, box, outline), green)
+                terrace.over(box, polygon_in(terrace.frame, box, outline), green)
         terrace.block(root - 0.06, 0.70, root + 0.06, 0.80, np.array([0.16, 0.055, 0.03, 0, 0.01, 0.01], np.float32))
-
-
-def _leaf(frame: Frame, box: Box, outline: np.ndarray) -> np.ndarray:
-    part = Frame(box[0].stop - box[0].start, box[1].stop - box[1].start)
-    cells = np.stack([frame.columns(outline[:, 0]) - box[1].start, frame.rows(outline[:, 1]) - box[0].start], axis=1)
-    local = np.stack([(cells[:, 0] - part.width / 2) / part.height, cells[:, 1] / part.height], axis=1)
-    return polygon(part, local)
 
 
 def _bulbs(terrace: _Terrace, rng: np.random.Generator) -> None:
