@@ -3,6 +3,7 @@
     import apochromat as apo
     raw = apo.read("IMG.dng")
     apo.develop(raw).save("IMG.jpg")
+    apo.develop(apo.merge(["IMG_1.dng", "IMG_2.dng"])).save("night.jpg")
 
 Names load on first use (PEP 562), so importing the package costs next to nothing.
 """
@@ -17,6 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "read": "apochromat.raw",
     "write_dng": "apochromat.raw",
+    "merge": "apochromat.bursts",
     "stages": "apochromat.chain",
     "RawFrame": "apochromat.light.raw_frame",
     "NoiseModel": "apochromat.light.noise",
@@ -24,7 +26,7 @@ _HOMES = {
     "certify": "apochromat.optics.certificate",
     "lens": "apochromat.optics.files",
 }
-__all__ = ["NoiseModel", "RawFrame", "Rendition", "__version__", "certify", "develop", "lens", "read", "stages", "write_dng"]
+__all__ = ["NoiseModel", "RawFrame", "Rendition", "__version__", "certify", "develop", "lens", "merge", "read", "stages", "write_dng"]
 
 
 def __getattr__(name: str) -> Any:

@@ -126,7 +126,7 @@ def _frame(task: Task) -> tuple[RawFrame, str]:
         return read_isolated(task.raw), ""
     from apochromat import bursts
 
-    result = bursts.merge(task.burst)
+    result = bursts.merge_burst(task.burst)
     frame = result.merged.frame
     return replace(frame, notes=(*frame.notes, *result.notes)), "; ".join(result.complaints)
 

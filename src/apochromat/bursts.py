@@ -11,6 +11,7 @@ from pathlib import Path
 from apochromat import __version__
 from apochromat.develop.burst.merge import HOPELESS, Merge, Merged
 from apochromat.develop.burst.survey import Look, blurred, look, reference
+from apochromat.light.raw_frame import RawFrame
 from apochromat.raw import RawError, read_isolated
 
 PAUSE_S = 2.0  # between the end of one frame and the start of the next: longer ends the burst
@@ -22,7 +23,7 @@ ENDING = ".merged.dng"
 Report = Callable[[str, float], None]
 
 
-class BurstError(Exception):
+class BurstError(ValueError):
     """Frames that cannot become one picture; the message is a sentence that names the files."""
 
 
@@ -139,7 +140,25 @@ def _kind(seen: Seen) -> str:
     return f"{camera}, {width} x {height}, {pattern}"
 
 
-def merge(burst: Burst, report: Report = lambda *_: None) -> Result:
+def merge(paths: str | os.PathLike | Iterable[str | os.PathLike], report: Report = lambda *_: None) -> RawFrame:
+    """Merge the files of one handheld burst, or bracket, into one RAW frame of less noise, reading one file at a time.
+
+    paths: RAW files of one camera and size, or a folder of them, in any order. report: called with what is being done and how far it is,
+    0..1. Returns the merged frame, 16 bits, with the reference's geometry, colour and metadata, its noise model and the number of frames
+    that count in each part: for `apochromat.develop`, or `apochromat.write_dng`. Its `notes` name files that could not be read or were
+    left out. Raises BurstError, a ValueError, where there is nothing to merge or two files come from different cameras.
+    """
+    given = [Path(paths)] if isinstance(paths, (str, os.PathLike)) else [Path(p) for p in paths]
+    seen, complaints = survey(raw_files(given), report)
+    if not seen:
+        named = ", ".join(map(str, given)) or "an empty list"
+        raise BurstError("; ".join(complaints) or f"expected RAW files to merge, found none in {named}")
+    result = merge_burst(together(seen), report)
+    frame = result.merged.frame
+    return replace(frame, notes=(*frame.notes, *complaints, *result.complaints, *result.notes))
+
+
+def merge_burst(burst: Burst, report: Report = lambda *_: None) -> Result:
     """Merge a burst, reading one frame at a time. Raises RawError or ValueError where the reference can no longer be read."""
     looks = [s.look for s in burst.files]
     chosen = reference(looks)
@@ -185,18 +204,18 @@ def _described(merged: Merged, given: Sequence[Seen], used: Sequence[Seen]) -> M
 
 
 def write_map(merged: Merged, path: Path, overwrite: bool = False) -> Path:
-    """A PNG of the effective number of frames, white where all counted, upright, four pixels to a cell of 16. Raises PictureError."""
-    import numpy as np
-
+    """A PNG of the effective number of frames, upright, four pixels to a cell of 16, with a scale. Raises PictureError."""
     from apochromat.chain import upright
     from apochromat.picture.files import new_file
+    from apochromat.picture.frames_map import frames_map
 
-    share = (merged.frames - 1) / max(float(merged.frames.max()) - 1, 1e-6)
-    codes = np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
+    picture, sentence = frames_map(upright(merged.frames, merged.frame.orientation))
     with new_file(path, overwrite) as file:
-        from PIL import Image
+        from PIL.PngImagePlugin import PngInfo
 
-        Image.fromarray(upright(codes, merged.frame.orientation)).save(file, format="PNG")
+        facts = PngInfo()
+        facts.add_text("Description", sentence)
+        picture.save(file, format="PNG", pnginfo=facts)
     return path
 
 

@@ -65,14 +65,14 @@ def test_map_and_json(shots):
     assert 3 < facts["effective_frames"]["median"] <= 4
     assert (facts["notes"], facts["errors"]) == ([], [])
     shown = np.asarray(Image.open(shots / "motion.png"))
-    assert shown.shape == (40, 52)
+    assert shown.shape == (40, 52, 3)
     assert np.median(shown) > 200
 
 
 def test_the_map_is_upright(tmp_path):
     write_burst([replace(f, orientation=6) for f in burst(SCENE, hand(3))], tmp_path)
     assert merge(".", "-o", "night.dng", "--map", "motion.png", cwd=tmp_path).returncode == 0
-    assert np.asarray(Image.open(tmp_path / "motion.png")).shape == (52, 40)
+    assert np.asarray(Image.open(tmp_path / "motion.png")).shape == (52, 40, 3)
     assert raw.read(tmp_path / "night.dng").orientation == 6
 
 

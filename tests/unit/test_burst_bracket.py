@@ -19,7 +19,7 @@ def merged_files(frames, folder):
     """The result of merging the frames' files as one burst."""
     seen, complaints = bursts.survey(write_burst(frames, folder))
     assert not complaints
-    return bursts.merge(bursts.together(seen))
+    return bursts.merge_burst(bursts.together(seen))
 
 
 def light_in(result):
@@ -81,8 +81,8 @@ def test_edges_of_highlights_are_neither_doubled_nor_rimmed(bracket, lamp):
 @pytest.mark.parametrize("lamp", LAMPS, ids=str)
 @pytest.mark.parametrize("color", ["red", "green", "blue"])
 def test_no_ring_around_a_highlight(bracket, lamp, color):
-    """Means around the lamp, pixel by pixel of distance from its edge: within a tenth of its light where it begins, a fiftieth elsewhere,
-    and noise; in every colour."""
+    """Means around the lamp, pixel by pixel of distance from its edge: a seventh of its light off at most where it begins, since its edge
+    may be as soft as an interpolated frame's, a fiftieth elsewhere, and noise; nowhere outside darker than that; in every colour."""
     light, expected, pose, gain, _ = bracket
     rows, columns = np.indices(light.shape)
     own = {"red": (rows + columns) % 2 + rows % 2 == 0, "green": (rows + columns) % 2 == 1, "blue": rows % 2 * columns % 2 == 1}[color]
@@ -92,8 +92,9 @@ def test_no_ring_around_a_highlight(bracket, lamp, color):
         if ring.sum() < 8:
             continue
         noise = shorter * np.sqrt(NIGHT.variance(expected[ring] / shorter, 1.0, 1).mean() / ring.sum())
-        allowed = (0.1 if -2 <= edge < 2 else 0.02) * lit + 3.7 * noise
-        assert abs((light - expected)[ring].mean()) < allowed, f"{edge} px from the edge"
+        above, fine = (light - expected)[ring].mean(), 0.02 * lit + 3.7 * noise
+        assert abs(above) < (0.15 * lit + 3.7 * noise if -3 <= edge < 3 else fine), f"{edge} px from the edge"
+        assert above > -fine or edge < 0, f"a dark ring {edge} px from the edge"
 
 
 def test_shadows_have_the_long_frames_noise(bracket):

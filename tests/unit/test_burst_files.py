@@ -25,7 +25,7 @@ def merged(tmp_path_factory):
     """A merged burst with a mover, and its file."""
     folder = tmp_path_factory.mktemp("burst")
     seen, _ = bursts.survey(write_burst(burst(SCENE, hand(5), mover=MOVER), folder))
-    result = bursts.merge(bursts.together(seen))
+    result = bursts.merge_burst(bursts.together(seen))
     return result, raw.write_dng(result.merged.frame, folder / "merged.dng")
 
 
@@ -193,7 +193,7 @@ def test_the_sharpest_frame_leads_and_blurred_ones_are_left_out(tmp_path):
     assert 0 in blurred(looks, reference(looks))
     assert blurred([look(f) for f in sharp], 0) == []
     found, _ = bursts.survey(write_burst(soft, tmp_path))
-    result = bursts.merge(bursts.together(found))
+    result = bursts.merge_burst(bursts.together(found))
     assert any("frame_00.dng was left out: it is blurred" in note for note in result.notes)
     assert result.merged.frame.metadata["composite"]["used"].count(True) == 3
 
@@ -217,7 +217,7 @@ def test_frames_without_a_noise_profile_are_measured(tmp_path):
     """The result states about the noise that it has."""
     frames = [replace(f, noise=None) for f in burst(Scene(256, 384, level=0.15), hand(6))]
     found, _ = bursts.survey(write_burst(frames, tmp_path))
-    frame = bursts.merge(bursts.together(found)).merged.frame
+    frame = bursts.merge_burst(bursts.together(found)).merged.frame
     scene = Scene(256, 384, level=0.15)
     rows, columns = scene.flat()
     patch = np.s_[rows.start + 12 : rows.stop - 12, columns.start + 12 : columns.stop - 12]

@@ -112,7 +112,7 @@ def _merge_one(
     from apochromat.raw import RawError
 
     try:
-        result = bursts.merge(burst, steps.tell)
+        result = bursts.merge_burst(burst, steps.tell)
         steps.tell("writing", 1.0)
         written = [_write(result, output, compression, overwrite)]
     except (RawError, PictureError, ValueError) as error:
