@@ -46,6 +46,54 @@ class Interpolated:
         self.value = here + hl.select(right < 0, (here - before) * right, (after - here) * right)
 
 
+def start_of(flow, position):
+    """Offset in cells (x, y) from a pixel of a CFA position to its nearest sample in tile (tx, ty), the plane that holds it, and how far
+    from it the tile looks (x, y), in samples of the plane, as bits."""
+    shift = tile_shift(flow)
+    offset = nearest(shift, position)
+    moved = [o + n for o, n in zip((position % 2, position // 2), offset, strict=True)]
+    off = [hl.clamp((s - n) / 2, -1, 1) for s, n in zip(shift, offset, strict=True)]
+    return [n >> 1 for n in moved] + [(moved[0] & 1) + 2 * (moved[1] & 1)] + [hl.reinterpret(hl.Int(32), n) for n in off]
+
+
+def accumulate(g, light):
+    """Add to the sums of a generator: light(sample at (right, down) of the nearest one, how far the tile looks from it in x and y)."""
+    trust = Interpolated(g.trust)
+    start, found = hl.Func("start"), hl.Func("found")
+    width, height = (g.samples.dim(n).extent() - 2 * BORDER for n in (0, 1))
+    start[u, p, tx, ty] = hl.mux(p, [hl.mux(u, start_of(g.flow, position)) for position in range(4)])
+    first = [CELLS * tile + start[k, px + 2 * py, tx, ty] for k, tile in enumerate((tx, ty))]
+    # A tile wholly outside counts nothing, so there only the place of the loads has to be sound.
+    left, top = (hl.clamp(n, 1 - BORDER, side + BORDER - CELLS - 1) for n, side in zip(first, (width, height), strict=True))
+    plane = hl.clamp(start[2, px + 2 * py, tx, ty], 0, 3)
+    near = lambda right=0, down=0: g.samples[BORDER + left + i + right, BORDER + top + j + down, plane]
+    marks = hl.reinterpret(hl.UInt(32), near())
+    stands_out, clips = (marks & hl.u32(1)) == hl.u32(1), hl.cast(hl.Float(32), (marks >> 1) & hl.u32(NEAREST)) / NEAREST
+    column, row = first[0] + i, first[1] + j
+    weight = hl.select((column >= 0) & (column < width) & (row >= 0) & (row < height), trust.value, 0)
+    weight *= hl.select(stands_out, g.isolated, 1) * hl.max(1 - clips, g.clipped)
+    shown = light(near, *(hl.reinterpret(hl.Float(32), start[n, px + 2 * py, tx, ty]) for n in (3, 4)))
+    found[px, i, py, j, tx, ty] = (weight * shown * g.gain, weight)
+    here = found[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]
+    g.sums[px, x, py, y, c] = g.before[px, x, py, y, c] + hl.mux(c, [here[0], here[1]])
+    schedule(g, start, found, trust.line)
+
+
+def schedule(g, start, found, line):
+    """Parallel rows of tiles, a tile's samples first."""
+    guard = hl.TailStrategy.GuardWithIf
+    start.compute_root().bound(u, 0, 5).bound(p, 0, 4).unroll(u).unroll(p).parallel(ty)
+    g.sums.bound(px, 0, 2).bound(py, 0, 2).bound(c, 0, 2)
+    g.sums.split(y, yo, yi, CELLS, guard).split(x, xo, xi, CELLS, guard).reorder(px, c, xi, py, xo, yi, yo)
+    g.sums.unroll(px).unroll(c).unroll(py).vectorize(xi, CELLS, guard).parallel(yo)
+    line.compute_at(g.sums, yo).bound_extent(py, 2)
+    found.compute_at(g.sums, xo).bound(px, 0, 2).bound(py, 0, 2).bound(i, 0, CELLS).bound(j, 0, CELLS)
+    found.reorder(px, py, i, j, tx, ty).unroll(px).unroll(py).vectorize(i, CELLS)
+    for buffer in (g.before, g.sums.output_buffer()):
+        by_cells(buffer)
+        buffer.dim(4).set_bounds(0, 2)
+
+
 @hl.generator(name="burst_add")
 class BurstAdd(hl.Generator):
     samples = hl.InputBuffer(hl.Float(32), 3)  # (BORDER + cell x, BORDER + cell y, CFA position), as burst_planes makes them
@@ -58,45 +106,7 @@ class BurstAdd(hl.Generator):
     sums = hl.OutputBuffer(hl.Float(32), 5)  # (column parity, cell x, row parity, cell y, sum of weight times light or of weight)
 
     def generate(g):
-        trust = Interpolated(g.trust)
-        start, found = hl.Func("start"), hl.Func("found")
-        width, height = (g.samples.dim(n).extent() - 2 * BORDER for n in (0, 1))
-        start[u, p, tx, ty] = hl.mux(p, [hl.mux(u, g.start(position)) for position in range(4)])
-        first = [CELLS * tile + start[k, px + 2 * py, tx, ty] for k, tile in enumerate((tx, ty))]
-        # A tile wholly outside counts nothing, so there only the place of the loads has to be sound.
-        left, top = (hl.clamp(n, 1 - BORDER, side + BORDER - CELLS - 1) for n, side in zip(first, (width, height), strict=True))
-        plane = hl.clamp(start[2, px + 2 * py, tx, ty], 0, 3)
-        sample = g.samples[BORDER + left + i, BORDER + top + j, plane]
-        marks = hl.reinterpret(hl.UInt(32), sample)
-        stands_out, clips = (marks & hl.u32(1)) == hl.u32(1), hl.cast(hl.Float(32), (marks >> 1) & hl.u32(NEAREST)) / NEAREST
-        column, row = first[0] + i, first[1] + j
-        weight = hl.select((column >= 0) & (column < width) & (row >= 0) & (row < height), trust.value, 0)
-        weight *= hl.select(stands_out, g.isolated, 1)
-        weight *= hl.max(1 - clips, g.clipped)
-        found[px, i, py, j, tx, ty] = (weight * sample * g.gain, weight)
-        here = found[px, x % CELLS, py, y % CELLS, x / CELLS, y / CELLS]
-        g.sums[px, x, py, y, c] = g.before[px, x, py, y, c] + hl.mux(c, [here[0], here[1]])
-        g.schedule(start, found, trust.line)
-
-    def start(g, position):
-        """Offset in cells (x, y) from a pixel of a CFA position to its nearest sample in tile (tx, ty), and the plane that holds it."""
-        offset = nearest(tile_shift(g.flow), position)
-        own = (position % 2, position // 2)
-        moved = [o + n for o, n in zip(own, offset, strict=True)]
-        return [n >> 1 for n in moved] + [(moved[0] & 1) + 2 * (moved[1] & 1)]
-
-    def schedule(g, start, found, line):
-        guard = hl.TailStrategy.GuardWithIf
-        start.compute_root().bound(u, 0, 3).bound(p, 0, 4).unroll(u).unroll(p).parallel(ty)
-        g.sums.bound(px, 0, 2).bound(py, 0, 2).bound(c, 0, 2)
-        g.sums.split(y, yo, yi, CELLS, guard).split(x, xo, xi, CELLS, guard).reorder(px, c, xi, py, xo, yi, yo)
-        g.sums.unroll(px).unroll(c).unroll(py).vectorize(xi, CELLS, guard).parallel(yo)
-        line.compute_at(g.sums, yo).bound_extent(py, 2)
-        found.compute_at(g.sums, xo).bound(px, 0, 2).bound(py, 0, 2).bound(i, 0, CELLS).bound(j, 0, CELLS)
-        found.reorder(px, py, i, j, tx, ty).unroll(px).unroll(py).vectorize(i, CELLS)
-        for buffer in (g.before, g.sums.output_buffer()):
-            by_cells(buffer)
-            buffer.dim(4).set_bounds(0, 2)
+        accumulate(g, lambda near, *_: near())
 
 
 if __name__ == "__main__":

@@ -105,10 +105,11 @@ def offset_of_nearest(shift, position):
     return best[1:]
 
 
-def add(mosaic, flow, believed, noise, gain, limit, isolated, clipped):
+def add(mosaic, flow, believed, noise, gain, limit, isolated, clipped, dark=0.0):
     """What a frame adds to the sums (2, H, W) of weight times light and of weight; flow in pixels, a tile 16 x 16 of them.
 
-    Weights fall to `clipped` towards the frame's limit, in steps of 1/15, by the highest of the 3 x 3 samples around."""
+    Weights fall to `clipped` towards the frame's limit, in steps of 1/15, by the highest of the 3 x 3 samples around.
+    With `dark`, samples at edges of extreme contrast are interpolated where the flow points, bilinear in their plane."""
     headroom = np.round(15 * np.clip(5 * (1 - highest_near(mosaic) / limit), 0, 1)) / 15
     alone, weights, light = stands_out(mosaic, noise), np.zeros(mosaic.shape), np.zeros(mosaic.shape)
     expected = between_tiles(believed, *mosaic.shape)
@@ -116,10 +117,32 @@ def add(mosaic, flow, believed, noise, gain, limit, isolated, clipped):
     for y, x in np.ndindex(*mosaic.shape):
         dx, dy = steps[(y // 16, x // 16), 2 * (y % 2) + x % 2]
         if 0 <= y + dy < mosaic.shape[0] and 0 <= x + dx < mosaic.shape[1]:
-            light[y, x] = mosaic[y + dy, x + dx] * gain
+            light[y, x] = between_samples(mosaic, (y + dy, x + dx), flow[y // 16, x // 16] - (dx, dy), dark) * gain
             weights[y, x] = expected[y, x] * max(headroom[y + dy, x + dx], clipped)
             weights[y, x] *= isolated if alone[y + dy, x + dx] else 1
     return np.stack([weights * light, weights])
+
+
+def between_samples(mosaic, place, off, dark):
+    """The light `off` (x, y) from a sample at `place` (y, x): its own, or where the four of its plane around differ extremely theirs."""
+    own = mosaic[place]
+    if not dark:
+        return own
+    height, width = mosaic.shape
+    steps = [int(np.where(n < 0, -2, 2)) for n in off]
+    rows = [place[0], place[0] + steps[1]]
+    columns = [place[1], place[1] + steps[0]]
+    rows[1] = rows[0] if not 0 <= rows[1] < height else rows[1]
+    columns[1] = columns[0] if not 0 <= columns[1] < width else columns[1]
+    across, down = np.minimum(np.abs(off) / 2, 1)
+    four = mosaic[np.ix_(rows, columns)]
+    level = (1 - down) * ((1 - across) * four[0, 0] + across * four[0, 1]) + down * ((1 - across) * four[1, 0] + across * four[1, 1])
+    return own + extreme(four.min(), four.max(), dark) * (level - own)
+
+
+def extreme(lowest, highest, dark):
+    """0 up to a contrast of 4, 1 from 8."""
+    return np.clip(highest / (4 * np.maximum(lowest, dark)) - 1, 0, 1)
 
 
 def bordered_by_cells(mosaic):
@@ -225,9 +248,9 @@ def restore(merged, weight, picture, scale, seen, below, trusted, above):
     return out
 
 
-def limit(merged, restored, beyond):
+def limit(merged, restored, beyond, dark):
     """Restored (H, W) between the lowest and the highest merged sample of its colour around, both moved outwards by `beyond` times their
-    distance, the lowest by no more than that share of itself."""
+    distance, the lowest by no more than that share of itself; merged where they differ extremely."""
     parts = {(j, i): merged[j::2, i::2].astype(np.float64) for j in (0, 1) for i in (0, 1)}
     out = np.empty(merged.shape)
     for (j, i), part in parts.items():
@@ -235,5 +258,6 @@ def limit(merged, restored, beyond):
         near = [around[v : v + part.shape[0], u : u + part.shape[1]] for v in range(3) for u in range(3)]
         lowest, highest = np.min(near, axis=0), np.max(near, axis=0)
         more = beyond * (highest - lowest)
-        out[j::2, i::2] = np.clip(restored[j::2, i::2], lowest - np.minimum(more, beyond * np.abs(lowest)), highest + more)
+        kept = np.clip(restored[j::2, i::2], lowest - np.minimum(more, beyond * np.abs(lowest)), highest + more)
+        out[j::2, i::2] = kept + extreme(lowest, highest, dark) * (part - kept)
     return out

@@ -89,19 +89,20 @@ def test_differences_equal_oracle(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("gain", "limit"), [(1.0, 1e9), (4.0, 0.98)])
-def test_sums_equal_oracle(shape, gain, limit):
-    """Two frames one after the other, one at half its trust, with hot samples in them; counted as the class does it."""
+@pytest.mark.parametrize(("gain", "limit", "dark"), [(1.0, 1e9, 0.0), (4.0, 0.98, 0.02)])
+def test_sums_equal_oracle(shape, gain, limit, dark):
+    """Two frames one after the other, one at half its trust, with hot samples and an edge in them; counted as the class does it."""
     rng = np.random.default_rng(5)
     model, sums, expected = (NOISE.scale[0], NOISE.offset[0]), Sums.empty(*shape), np.zeros((2, *shape))
     grid = [tiles(n, 16) for n in shape]
     for share in (1.0, 0.5):
         mosaic = field(rng, *shape)
         mosaic[rng.random(shape) < 0.02] = 3.0
+        mosaic[:, shape[1] // 2 :] *= 0.1
         believed, flow = rng.uniform(0, share, grid), displacements(rng, *grid)
         shown = planes(mosaic, np.ones((4, 2), np.float32), NOISE, limit=limit)
-        sums.add(shown.samples, flow, believed, gain, gain * limit, clipped=0.01)
-        expected += oracle.add(mosaic.astype(np.float64), flow, believed, model, gain, limit, isolated=0.02, clipped=0.01)
+        sums.add(shown.samples, flow, believed, gain, gain * limit, clipped=0.01, dark=dark)
+        expected += oracle.add(mosaic.astype(np.float64), flow, believed, model, gain, limit, isolated=0.02, clipped=0.01, dark=dark)
     for found, true in zip(sums.light.reshape(2, *shape), expected, strict=True):
         agree(found, true)
 
@@ -159,9 +160,13 @@ def test_restoring_equals_oracle(shape):
 def test_limiting_equals_oracle(shape):
     """In place; most samples stay as they are, some do not."""
     rng = np.random.default_rng(8)
-    merged, beyond, cells = field(rng, *shape), 0.25, (shape[0] // 2, 2, shape[1] // 2, 2)
+    merged, beyond, cells = (
+        field(rng, *shape) * rng.choice([0.05, 1.0], shape, p=[0.03, 0.97]).astype(np.float32),
+        0.25,
+        (shape[0] // 2, 2, shape[1] // 2, 2),
+    )
     restored = (merged + 0.3 * rng.standard_normal(shape)).astype(np.float32)
     found = restored.reshape(cells).copy()
-    kernels.burst_limit(merged=merged.reshape(cells), restored=found, beyond=beyond, limited=found)
-    agree(found.reshape(shape), oracle.limit(merged, restored, beyond))
+    kernels.burst_limit(merged=merged.reshape(cells), restored=found, beyond=beyond, dark=0.05, limited=found)
+    agree(found.reshape(shape), oracle.limit(merged, restored, beyond, dark=0.05))
     assert 0.1 < np.mean(found.reshape(shape) == restored) < 0.9

@@ -33,6 +33,7 @@ LEAST_BLACK = 256
 CLIPS = 0.98  # of white: samples above it may be clipped
 LEAST_NOISE = 1e-10  # variance of frames that show none at all
 CLIPPED = 1e-5  # weight of the reference's clipped samples: they count where there is nothing else
+DARK = 6.0  # standard deviations of read noise
 PATIENCE = 4.0  # times as far as usual a shorter frame may differ where the reference clips, since little else shows what is there
 MEASURABLE = 10.0  # standard deviations: tiles with a mean below that say little of the ratio of two exposures
 COMPARED = 50  # tiles at least, from which a ratio is told
@@ -102,7 +103,8 @@ class Merge:
         share = float(weight.mean())
         self.share[frame.path] = share if share >= HOPELESS else 0.0
         if share >= HOPELESS:
-            self.sums.add(shown.samples, 2 * flow, weight, other.gain, other.gain * self._limit(other.gain), relative)
+            reach, dark = other.gain * self._limit(other.gain), _dark(other.noise) if self.shortest > 1 else 0.0
+            self.sums.add(shown.samples, 2 * flow, weight, other.gain, reach, relative, dark=dark)
         return share
 
     def result(self) -> Merged:
@@ -112,7 +114,7 @@ class Merge:
         merged, frames = sums.mean(), sums.frames
         if len(self.share) > 1:
             neutral = as_shot_neutral(self.base.profile)
-            merged = restore(merged, sums, self.noise, neutral)
+            merged = restore(merged, sums, self.noise, neutral, _dark(self.noise))
             if self.shortest > 1:
                 _whiten(merged, sums.light[1], neutral)
         frames = np.ascontiguousarray(frames[: -(-a.height // CELL), : -(-a.width // CELL)])
@@ -209,6 +211,11 @@ def exposed(frame: RawFrame, gain: float) -> Exposed:
     if not max(noise.scale.max(), noise.offset.max()) > 0:
         noise = NoiseModel(noise.scale, noise.offset + LEAST_NOISE)
     return Exposed(mosaic, noise, gain, development.origin)
+
+
+def _dark(noise: NoiseModel) -> float:
+    """Value below which one sample tells nothing of the scene's contrast."""
+    return DARK * float(np.sqrt(noise.offset.max()))
 
 
 def _whiten(merged: np.ndarray, weight: np.ndarray, neutral: np.ndarray) -> None:

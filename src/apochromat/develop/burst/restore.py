@@ -18,14 +18,15 @@ from apochromat.native import kernels
 THRESHOLDS = (4.2, 4.5)  # standard deviations, one for each round
 LEAST = 1e-9  # variance
 LEAST_TRUST = 1e-3  # well above the weight of clipped samples, which nothing is known of
-BEYOND = 0.25  # of the range of merged samples around a pixel: so far may it go beyond them in a bracket, where lamps meet the dark
+BEYOND = 0.1  # of the range of merged samples around a pixel: so far may it go beyond them in a bracket, where lamps meet the dark
 SHORT = 0.8  # of what a pixel's frames were trusted with: where its weight falls short of this, too many end there to know what it saw
 
 
-def restore(merged: np.ndarray, sums: Sums, noise: NoiseModel, neutral: np.ndarray) -> np.ndarray:
+def restore(merged: np.ndarray, sums: Sums, noise: NoiseModel, neutral: np.ndarray, dark: float) -> np.ndarray:
     """The merged RGGB mosaic (H, W) as sharp as a single frame, a new array.
 
-    sums: what was merged; its levels are used up. noise: of one frame. neutral: (3,) camera value of white.
+    sums: what was merged; its levels are used up. noise: of one frame. neutral: (3,) camera value of white. dark:
+    value below which samples show no contrast.
     """
     height, width = merged.shape
     frames, through = sums.frames, _kernels(sums)
@@ -48,7 +49,7 @@ def restore(merged: np.ndarray, sums: Sums, noise: NoiseModel, neutral: np.ndarr
             )  # fmt: skip
         if len(through) > 1:
             within = restored.reshape(cells)
-            kernels.burst_limit(merged=merged.reshape(cells), restored=within, beyond=BEYOND, limited=within)
+            kernels.burst_limit(merged=merged.reshape(cells), restored=within, beyond=BEYOND, dark=dark, limited=within)
     return restored
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -55,18 +56,23 @@ class Sums:
         reach: float = UNLIMITED,
         relative: np.ndarray | float = 1.0,
         clipped: float = 0.0,
+        dark: float = 0.0,
     ) -> None:
         """Add a frame's samples (as of `planes`) displaced by `flow` (rows, columns, 2) pixels, `trust` how far its tiles are believed.
 
         gain: from the samples' light to the common scale. reach: the light on it at which the frame clips. relative: the variance of the
         frame's noise on the common scale over the reference's; noisier frames weigh less. clipped:
         the weight of clipped samples; they should count for one frame, where there is nothing else.
+        dark: value of the samples below which they show no contrast, in a bracket; 0 else.
         """
         flow, weight = np.ascontiguousarray(flow, np.float32), np.ascontiguousarray(trust / relative, np.float32)
         level = self._level(reach)
-        kernels.burst_add(
-            samples=samples, flow=flow, trust=weight, gain=gain, isolated=ISOLATED, clipped=clipped, before=self.light, sums=self.light
-        )
+        given: dict[str, Any] = {"samples": samples, "flow": flow, "trust": weight, "before": self.light, "sums": self.light}
+        given |= {"gain": gain, "isolated": ISOLATED, "clipped": clipped}
+        if dark > 0:
+            kernels.burst_add_edges(**given, dark=dark)
+        else:
+            kernels.burst_add(**given)
         kernels.burst_spread(flow=flow, trust=weight, before=level.seen, seen=level.seen)
         level.trusted += weight
         level.squared += np.square(weight, dtype=np.float64) * relative
