@@ -94,6 +94,7 @@ class Merge:
             )
         shown, flow = self._aligned(other)
         if gain != 1.0:
+            del shown  # before there are two
             other = replace(other, gain=other.gain * self._light_ratio(other, flow))
             shown, flow = self._aligned(other)
         relative = self._relative_noise(other)
@@ -140,6 +141,7 @@ class Merge:
         ceiling = CLIPS * min(1.0, other.gain) if other.gain != 1.0 else UNLIMITED
         transform = stabilisation(_amplified(other.noise, other.gain) if self._rougher(other) else self.noise)
         if ceiling != self.ceiling or not np.array_equal(transform, self.transform):
+            del self.planes  # before there are two
             self.ceiling, self.transform = ceiling, transform
             self.planes = planes(self.mosaic, transform, self.noise, 1.0, ceiling)
         shown = planes(other.mosaic, transform, other.noise, other.gain, ceiling, self._limit(other.gain))

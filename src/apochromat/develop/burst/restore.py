@@ -41,12 +41,14 @@ def restore(merged: np.ndarray, sums: Sums, noise: NoiseModel, neutral: np.ndarr
             frames=frames, threshold=threshold, pilot=pilot,
         )  # fmt: skip
         picture = demosaic(pilot.reshape(height, width), noise=in_black).transpose(2, 0, 1)
-        restored = np.empty_like(merged)
+        if restored is merged:
+            restored = np.empty_like(merged)
         for n, level in enumerate(through):
             kernels.burst_restore(
                 merged=(restored if n else merged).reshape(cells), weight=sums.light[1], picture=picture, scale=neutral.astype(np.float32),
                 restored=restored.reshape(cells), **level,
             )  # fmt: skip
+        del picture  # before there are two
         if len(through) > 1:
             within = restored.reshape(cells)
             kernels.burst_limit(merged=merged.reshape(cells), restored=within, beyond=BEYOND, dark=dark, limited=within)

@@ -113,6 +113,7 @@ class Sums:
         return shares
 
     def mean(self) -> np.ndarray:
-        """The merged mosaic (H, W)."""
+        """The merged mosaic (H, W), in the memory of the sums of light, which are used up."""
         light, weight = self.light
-        return (light / np.maximum(weight, 1e-6)).reshape(self.shape)
+        np.maximum(weight, 1e-9, out=weight)
+        return np.divide(light, weight, out=light).reshape(self.shape)
