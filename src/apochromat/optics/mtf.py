@@ -23,6 +23,7 @@ from apochromat.optics.precision import float64
 LEAST, LARGEST, STEP = 128, 384, 16  # cells across the pupil: fewest, most, a multiple of
 FINER = 1.1  # the image's period over that at which the phase steps by pi / 2
 RIM = 1.01  # half width of the grid, over the pupil's
+STEEPEST = 5  # slope of where rays land over the pupil, at most, over that of a defocus which spreads them as far
 WHOLE = 10  # cells or more by which a frequency shifts the pupil: a grid that makes it whole cells is then coarser by less than FINER
 
 
@@ -67,9 +68,9 @@ def through_focus(
     share = np.asarray(weights, float) / np.sum(weights)
     frequencies, planes = (np.atleast_1d(np.asarray(v, float)) for v in (frequencies, defocus_mm))
     found = beams(lens, fields, wavelengths, np.stack([turn_to(field) for field in fields]), config, planes)
-    cells = _cells(found)
-    if not geometric and len(frequencies) == 1 and _lags(found, frequencies, cells).min() >= WHOLE:
-        transfer = transferred_at_one(found, jnp.asarray(planes), jnp.asarray(frequencies[0]), cells)
+    cells, alone = _cells(found), _cells_for_one(found, frequencies[0])
+    if not geometric and len(frequencies) == 1 and alone <= LARGEST:
+        transfer = transferred_at_one(found, jnp.asarray(planes), jnp.asarray(frequencies[0]), alone)
     else:
         transfer = transferred(found, jnp.asarray(planes), jnp.asarray(frequencies), cells, geometric)
     mixed = jnp.einsum("w,fwzak->zfak", share, transfer)
@@ -77,11 +78,26 @@ def through_focus(
     return jnp.abs(mixed[..., 1:]) / jnp.maximum(jnp.abs(light), 1e-30)[..., None]
 
 
-def _cells(found: Beam) -> int:
-    """Cells across the pupil that keep phase steps under pi / 2."""
+def _wanted(found: Beam) -> Any:
+    """Cells (F, W) across each pupil that keep phase steps under pi / 2."""
     half, spread, wavelength = (np.asarray(v) for v in (found.half, found.spread, found.wavelength))
-    cells = (2 * RIM * half.max(-1) * 4 * FINER * spread / (wavelength * 1e-6)).max()
-    return int(np.clip(STEP * np.ceil(cells / STEP), LEAST, LARGEST))
+    return 2 * RIM * half.max(-1) * 4 * FINER * spread / (wavelength * 1e-6)
+
+
+def _cells(found: Beam) -> int:
+    """As many as all want, within limits."""
+    return int(np.clip(STEP * np.ceil(_wanted(found).max() / STEP), LEAST, LARGEST))
+
+
+def _cells_for_one(found: Beam, frequency: float) -> int:
+    """Cells across the pupil for `transferred_at_one`; more than LARGEST if the frequency is too low for it.
+
+    The phase of a pupil's product with itself, shifted, is the change of the pupil's own over the shift; its steps are kept under pi.
+    """
+    share = np.asarray(_lags(found, frequency, 1))
+    smooth = min(float((_wanted(found) * np.minimum(1, STEEPEST * share.max(-1))).max()), LARGEST)
+    whole = min(WHOLE / max(float(share.min()), 1e-30), 2 * LARGEST)
+    return max(LEAST, STEP * int(np.ceil(max(smooth, whole) / STEP)))
 
 
 def _lags(found: Beam, frequency: Any, count: int) -> Any:
@@ -117,7 +133,7 @@ def transferred_at_one(found: Beam, planes_mm: Any, frequency: Any, count: int) 
         pupil = pupil_on_grid(beam, count, frequency * beam.wavelength * 1e-6 / (beam.medium * lags))
 
         def make(plane_mm: Any) -> Any:
-            field = _field(beam, pupil, plane_mm)
+            field = _field32(beam, pupil, plane_mm)
             overlap = jnp.stack([_overlap(field.T, lags[0]), _overlap(field, lags[1])])
             return jnp.stack([jnp.full_like(overlap, pupil.light.sum()), overlap], -1)
 
@@ -142,6 +158,13 @@ def _overlap(field: Any, lag: Any) -> Any:
 def _field(beam: Beam, pupil: Pupil, plane_mm: Any) -> Any:
     """Complex amplitude (n, n) of the pupil for the image point in a plane."""
     return pupil.amplitude * jnp.exp(-2j * jnp.pi * lead_in_plane(beam, pupil, plane_mm) / (beam.wavelength * 1e-6))
+
+
+def _field32(beam: Beam, pupil: Pupil, plane_mm: Any) -> Any:
+    """`_field` in single precision, whole waves taken off before."""
+    waves = lead_in_plane(beam, pupil, plane_mm) / (beam.wavelength * 1e-6)
+    phase, amplitude = (v.astype(jnp.float32) for v in (2 * jnp.pi * (waves - jnp.round(waves)), pupil.amplitude))
+    return lax.complex(amplitude * jnp.cos(phase), -amplitude * jnp.sin(phase))
 
 
 def _landed(beam: Beam, pupil: Pupil, step: Any, frequencies: Any, plane_mm: Any) -> Any:
