@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -183,7 +184,8 @@ def merge_burst(burst: Burst, report: Report = lambda *_: None) -> Result:
     used = [s for s in burst.files if merged.share.get(str(s.path), 0) > 0]
     if len(burst.files) == 1:
         notes.append("one frame only: nothing was merged")
-    return Result(_described(merged, burst.files, used), base.path, tuple(complaints), tuple(notes))
+    merged = _metered(_described(merged, burst.files, used), looks[chosen], looks)
+    return Result(merged, base.path, tuple(complaints), tuple(notes))
 
 
 def _gain(base: Look, other: Look) -> float:
@@ -191,6 +193,16 @@ def _gain(base: Look, other: Look) -> float:
     if base.exposure is None or other.exposure is None or base.exposure == other.exposure:
         return 1.0
     return base.exposure / other.exposure
+
+
+def _metered(merged: Merged, base: Look, looks: Sequence[Look]) -> Merged:
+    """The merged frame as bright as the burst's middle exposure, the one that was metered, whichever frame leads."""
+    exposures = sorted(e for e in (seen.exposure for seen in looks) if e is not None)
+    if base.exposure is None or not exposures:
+        return merged
+    brighter = math.log2(exposures[len(exposures) // 2] / base.exposure)
+    ev = merged.frame.baseline_exposure_ev + brighter
+    return replace(merged, frame=replace(merged.frame, baseline_exposure_ev=ev))
 
 
 def _described(merged: Merged, given: Sequence[Seen], used: Sequence[Seen]) -> Merged:
