@@ -9,6 +9,7 @@ from apochromat.camera.description import camera
 from apochromat.camera.exposure import Exposure
 from apochromat.light.scene import Layer, Scene
 from apochromat.light.spectra import illuminant
+from apochromat.optics import spreading
 from apochromat.optics.imaging import add_veil, channel_weights, imaged
 from apochromat.optics.kernels import NODES_NM
 from apochromat.optics.moving import displaced
@@ -216,9 +217,18 @@ def test_strips_are_every_row_once_and_the_light_is_that_of_the_whole(rig):
     assert whole.sum((1, 2), dtype=float) == pytest.approx(part.sum(dtype=float) * weights.sum((0, 2)) * held, rel=2e-3)
 
 
+def test_large_frames_are_spread_in_smaller_tiles_to_the_same_light(rig, monkeypatch):
+    weights = channel_weights(D65[None], rig.response)
+    plane = np.random.default_rng(6).random((1, *rig.ideal_shape)).astype(np.float32)
+    field, found = field_of(rig), []
+    for largest in (spreading.LARGEST, 35):
+        monkeypatch.setattr(spreading, "LARGEST", largest)
+        found.append(imaged([Layer(plane, np.inf)], {np.inf: field}, weights))
+    assert found[1] == pytest.approx(found[0], abs=1e-5 * float(found[0].max()))
+
+
 def test_beside_a_lamp_no_pixel_is_darker_than_those_farther_off(rig):
-    """A square lamp ten thousand times its wall, through a sharp lens that leaves a glow about it: from it outwards light only falls, but
-    for what a limit of half the softer taps' light may leave."""
+    """A square lamp ten thousand times its wall, through a sharp lens that leaves a glow about it: from it outwards light only falls."""
     height, width = rig.ideal_shape
     wall = np.full((1, height, width), 1.0, np.float32)
     wall[0, 210:251, 300:343] = 1e4
@@ -229,4 +239,4 @@ def test_beside_a_lamp_no_pixel_is_darker_than_those_farther_off(rig):
     lit = np.argwhere(greens > 0.5 * greens.max())
     for row in greens[lit[:, 0].min() + 3 : lit[:, 0].max() - 2]:
         onward = row[np.flatnonzero(row > 0.5 * row.max())[-1] :][:8]
-        assert (onward[1:] <= 2 * onward[:-1]).all(), onward
+        assert (onward[1:] <= 1.05 * onward[:-1]).all(), onward

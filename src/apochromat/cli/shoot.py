@@ -15,6 +15,7 @@ from apochromat.cli.errors import FAILED, UsageError, complain
 from apochromat.cli.lab import require_lab
 from apochromat.cli.output import say, say_json
 from apochromat.cli.progress import Steps
+from apochromat.cli.quantities import distance, figures, number, seconds, size
 
 if TYPE_CHECKING:
     from apochromat.camera.exposure import Exposure
@@ -59,12 +60,12 @@ def shoot(
     from apochromat.optics.apart import keep_lean
 
     keep_lean()
-    steps_ev = tuple(_number("--bracket", part, -12, 12) for part in bracket.split(",")) if bracket else ()
+    steps_ev = tuple(number("--bracket", part, -12, 12) for part in bracket.split(",")) if bracket else ()
     if steps_ev and frames not in ("1", str(len(steps_ev))):
         raise UsageError(f"--bracket {bracket} names {len(steps_ev)} frames, --frames {frames}")
-    count = None if frames == "auto" else round(_number("--frames", frames, 1, MOST_FRAMES))
-    light_of = Light(lux, light, None if exposure == "" else _seconds(exposure), iso, 0.0 if ev == "auto" else _number("--ev", ev, -10, 10))
-    taking = Taking(scene, camera, lens, _distance(focus), aperture, _size(crop), full, oversample, light_of, count, steps_ev, tripod, seed)
+    count = None if frames == "auto" else round(number("--frames", frames, 1, MOST_FRAMES))
+    light_of = Light(lux, light, None if exposure == "" else seconds(exposure), iso, 0.0 if ev == "auto" else number("--ev", ev, -10, 10))
+    taking = Taking(scene, camera, lens, distance(focus), aperture, size(crop), full, oversample, light_of, count, steps_ev, tripod, seed)
     place = output or f"{Path(scene).stem}{os.sep}"
     steps = Steps(quiet)
     try:
@@ -209,10 +210,10 @@ def _ready(files: Files, names: list[Path], truth: bool) -> None:
 def _note(rig: Rig, scene: Scene, exposures: list[Exposure], steps: Steps) -> None:
     """What a photographer would want to know before the picture."""
     first = exposures[0]
-    seconds = f"1/{1 / first.exposure_s:.0f} s" if first.exposure_s < 0.5 else f"{first.exposure_s:.2g} s"
+    exposed = f"1/{1 / first.exposure_s:.0f} s" if first.exposure_s < 0.5 else f"{figures(first.exposure_s)} s"
     steps.note(
-        f"{scene.name} at {scene.illuminance_lx:.3g} lx ({scene.reference}), {rig.camera.name} {rig.module.name}: "
-        f"{len(exposures)} x {seconds}, f/{rig.seen.f_number:.2f}, ISO {first.iso:.0f}"
+        f"{scene.name} at {figures(scene.illuminance_lx)} lx ({scene.reference}), {rig.camera.name} {rig.module.name}: "
+        f"{len(exposures)} x {exposed}, f/{rig.seen.f_number:.2f}, ISO {first.iso:.0f}"
     )
     if rig.covers < 0.995:
         steps.note(f"{rig.module.lens} does not cover the sensor: beyond {100 * rig.covers:.0f} % of the way to the corner it is dark")
@@ -261,44 +262,6 @@ def _tell(path: Path, shot: Any, rig: Rig, json_lines: bool) -> None:
 
 def _threads() -> int:
     return max(1, min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 16))
-
-
-def _number(option: str, text: str, low: float, high: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high:
-        raise UsageError(f"{option} {text}: expected a number from {low:g} to {high:g}")
-    return value
-
-
-def _seconds(text: str) -> float:
-    """An exposure as photographers write it: 1/15, 0.5, 2."""
-    over, _, under = text.removesuffix("s").strip().partition("/")
-    try:
-        value = float(over) / float(under or 1)
-    except (ValueError, ZeroDivisionError):
-        value = math.nan
-    if not 1e-6 <= value <= 3600:
-        raise UsageError(f"--exposure {text}: expected seconds such as 1/15 or 0.5")
-    return value
-
-
-def _distance(text: str) -> float | None:
-    if text in ("auto", "far"):
-        return None if text == "auto" else math.inf
-    return _number("--focus", text.removesuffix("m"), 0.02, 1e6)
-
-
-def _size(text: str) -> tuple[int, int] | None:
-    """Rows and columns of WxH."""
-    if not text:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise UsageError(f"--crop {text}: expected WIDTHxHEIGHT in pixels, such as 1024x768")
-    return int(height), int(width)
 
 
 def _troubles() -> tuple[type[Exception], ...]:

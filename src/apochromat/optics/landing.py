@@ -17,10 +17,9 @@ from apochromat.optics.resampling import ROWS, on_device, sampled, sampled_along
 
 FINEST = 0.5  # pixels of motion between two instants of an exposure
 MOST_INSTANTS = 12
-FAINT, LEAST = (
-    0.1,
-    0.5,
-)  # share of the brightest of the pixels around below which one is looked at; share of softer taps that it has at least
+FAINT = 0.1  # of the brightest pixel around: those below are looked at
+ABOUT = 5  # pixels of the same place in the mosaic, a way, that are around
+WITHIN = 1.2  # times, up or down, of what softer taps have there such a pixel is
 LIMITED = 1 << 16  # pixels looked at at once
 TABLE = 4096  # heights at which mapping and shading are looked up
 
@@ -55,7 +54,7 @@ def landed(
 ) -> np.ndarray:  # fmt: skip
     """The RGGB mosaic (H, W) float32 of an ideal image, by its prepared signals (3, h, w), as it moves before the shutter.
 
-    light (3, h, w): the same signals before they were prepared, by which pixels beside lamps are limited from below. shading (C, n): what
+    light (3, h, w): the same signals before they were prepared, by which pixels beside lamps are limited. shading (C, n): what
     a pixel of each channel gets at the heights `seen.real_mm`, beside what the signals say. oversample: cells of the signals per pixel,
     either way. side: pixels a side of one colour, 2 for a quad-Bayer mosaic.
     """
@@ -144,14 +143,14 @@ def _colour(view: _View, channel: int, rows: np.ndarray, columns: np.ndarray) ->
 
 
 def _limit(view: _View, light: np.ndarray, side: int, phase: tuple[int, int], mosaic: np.ndarray) -> None:
-    """Raise pixels of one phase of the mosaic, much darker than their neighbours, to a share of what softer taps have there: a flux limit.
+    """Keep pixels of one phase of the mosaic, much darker than others around, near what softer taps have there: a flux limit.
 
     After S. T. Zalesak, "Fully multidimensional flux-corrected transport algorithms for fluids", J. Comput. Phys. 31, 1979: where a sharp
     scheme oscillates, one that cannot bounds it.
     """
     period, channel = 2 * side, phase[0] // side + phase[1] // side
     plane, shutter, scale = mosaic[phase[0] :: period, phase[1] :: period], view.shutter, view.oversample
-    where = np.nonzero(plane < FAINT * maximum_filter(plane, 3))
+    where = np.nonzero(plane < FAINT * maximum_filter(plane, ABOUT))
     for first in range(0, len(where[0]), LIMITED):
         at = tuple(index[first : first + LIMITED] for index in where)
         rows, columns = (start + period * index for start, index in zip(phase, at, strict=True))
@@ -163,7 +162,8 @@ def _limit(view: _View, light: np.ndarray, side: int, phase: tuple[int, int], mo
             right, down, turn = view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + instant)
             v, u = y - down, x - right
             total += softly(light[channel], (v - turn * u) * scale, (u + turn * v) * scale, scale)
-        plane[at] = np.maximum(plane[at], LEAST * total * (share / len(when)).astype(np.float32))
+        soft = total * (share / len(when)).astype(np.float32)
+        plane[at] = np.clip(plane[at], soft / WITHIN, soft * WITHIN)
 
 
 def _instants(path: Path, shutter: Shutter) -> np.ndarray:

@@ -24,31 +24,53 @@ from apochromat.optics.psf_field import TILES, PsfField
 from apochromat.optics.strips import Box, Strips, Taker, Window
 
 COARSE, FARTHEST = 4, 192  # cells of the kernel's to one of the far light's, and how many of these it reaches
+LARGEST = 700  # cells a way of a tile, about
 ROWS = 256  # enlarged at once
 Told = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class _Tiles:
-    """Cells of the tiles' edges along either axis, the size of their transforms, and of the kernels."""
+    """Cells of the tiles' edges along either axis, the size of their transforms, and of the kernels.
+
+    Tiles are those between the nodes of the field or, of a large frame, each of them cut into `parts` by `parts`.
+    """
 
     rows: np.ndarray
     columns: np.ndarray
     shape: tuple[int, int]
     size: int
+    parts: int
 
     @classmethod
     def of(cls, frame: tuple[int, int], size: int) -> _Tiles:
-        edges = [np.rint(np.linspace(0, length, 2 * half + 1)).astype(int) for length, half in zip(frame, TILES, strict=True)]
+        parts = max(-(-length // (2 * half * LARGEST)) for length, half in zip(frame, TILES, strict=True))
+        edges = [np.rint(np.linspace(0, length, 2 * half * parts + 1)).astype(int) for length, half in zip(frame, TILES, strict=True)]
         edges = [(e + (length - e[::-1])) // 2 for e, length in zip(edges, frame, strict=True)]  # symmetric about the middle
         rows, columns = (fft.next_fast_len(int(np.diff(e).max()) + size - 1, True) for e in edges)
-        return cls(edges[0], edges[1], (rows, columns), size)
+        return cls(edges[0], edges[1], (rows, columns), size, parts)
+
+    @property
+    def quadrant(self) -> tuple[int, int]:
+        """Tiles of a quadrant, rows and columns."""
+        return TILES[0] * self.parts, TILES[1] * self.parts
 
     def four(self, i: int, j: int) -> list[tuple[Box, tuple[int, ...]]]:
         """Rows and columns, and axes to turn over, of the four mirrored tiles of a place of the quadrant."""
-        rows = [(slice(*self.rows[r : r + 2]), r < TILES[0]) for r in (TILES[0] - 1 - i, TILES[0] + i)]
-        columns = [(slice(*self.columns[c : c + 2]), c < TILES[1]) for c in (TILES[1] - 1 - j, TILES[1] + j)]
+        height, width = self.quadrant
+        rows = [(slice(*self.rows[r : r + 2]), r < height) for r in (height - 1 - i, height + i)]
+        columns = [(slice(*self.columns[c : c + 2]), c < width) for c in (width - 1 - j, width + j)]
         return [((r, c), tuple(axis for axis, flip in ((-2, up), (-1, left)) if flip)) for r, up in rows for c, left in columns]
+
+    def windows(self, i: int, j: int, shape: tuple[int, int]) -> np.ndarray:
+        """The share (4, h, w) float32 that each of the four nodes about it has in the cells of a tile: linear between nodes."""
+        shares = []
+        for count, place, edges, half in zip(shape, (i, j), (self.rows, self.columns), self.quadrant, strict=True):
+            node = half + place // self.parts * self.parts
+            first, length = edges[half + place] - edges[node], edges[node + self.parts] - edges[node]
+            onward = (np.arange(count, dtype=np.float32) + np.float32(first + 0.5)) / np.float32(length)
+            shares.append((1 - onward, onward))
+        return np.stack([v[:, None] * h for v in shares[0] for h in shares[1]])
 
 
 def blurred(
@@ -79,11 +101,12 @@ def spread(
     tiles = _Tiles.of((frame[0], frame[1]), field.kernels.shape[-1])
     lit = Window(corner[0], corner[1], list(planes))
     strips = Strips(lit, weights.shape[1], tiles.size // 2, frame, take)
-    places = [(i, j) for i in reversed(range(TILES[0])) for j in range(TILES[1])]
+    height, width = tiles.quadrant
+    places = [(i, j) for i in reversed(range(height)) for j in range(width)]
     with ThreadPoolExecutor(threads) as pool, closing(_each(pool, threads, lit, field, weights, tiles, places)) as lights:
         for done, ((i, j), four) in enumerate(zip(places, lights, strict=True)):
             if j == 0:
-                strips.begin(*(tiles.rows[TILES[0] + k] for k in (-i - 1, -i, i, i + 1)))
+                strips.begin(*(tiles.rows[height + k] for k in (-i - 1, -i, i, i + 1)))
             for (box, _), light in zip(tiles.four(i, j), four, strict=True):  # in one order, whatever the number of threads
                 if light is not None:
                     strips.add(light, box)
@@ -107,7 +130,8 @@ def _each(
 def _quadruple(lit: Window, field: PsfField, weights: np.ndarray, tiles: _Tiles, i: int, j: int) -> list[np.ndarray | None]:
     """Light (C, h, w) of the four mirrored tiles of one place of the quadrant, with the kernels' margin on all sides; None: none."""
     four = tiles.four(i, j)
-    corners = field.kernels[i : i + 2, j : j + 2].reshape(4, *field.kernels.shape[2:])
+    row, column = i // tiles.parts, j // tiles.parts
+    corners = field.kernels[row : row + 2, column : column + 2].reshape(4, *field.kernels.shape[2:])
     mixed: dict[int, np.ndarray] = {}
     for number, shares in enumerate(weights):
         seen = np.flatnonzero(np.abs(shares).sum(-1))
@@ -118,7 +142,7 @@ def _quadruple(lit: Window, field: PsfField, weights: np.ndarray, tiles: _Tiles,
         spread = _transformed(kernels, tiles.shape)
         for k, part in parts.items():
             whole = mixed.setdefault(k, np.zeros((weights.shape[1], *spread.shape[2:]), np.complex64))
-            signal = fft.rfft2(np.flip(part, four[k][1]) * _windows(part.shape), tiles.shape)
+            signal = fft.rfft2(np.flip(part, four[k][1]) * tiles.windows(i, j, part.shape), tiles.shape)
             for channel, transforms in zip(seen, spread, strict=True):
                 whole[channel] += np.einsum("qyx,qyx->yx", signal, transforms)
     return [_light(mixed[k], box, axes, tiles) if k in mixed else None for k, (box, axes) in enumerate(four)]
@@ -133,12 +157,6 @@ def _light(mixed: np.ndarray, box: Box, axes: tuple[int, ...], tiles: _Tiles) ->
 def _transformed(kernels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Transforms (..., m, n) of kernels much smaller than the shape: no work for the rows that are empty."""
     return fft.fft(fft.rfft(kernels, shape[1], axis=-1), shape[0], axis=-2)
-
-
-def _windows(shape: tuple[int, int]) -> np.ndarray:
-    """The share (4, h, w) float32 of each corner in a tile's cells: linear between corners."""
-    down, across = ((np.arange(n, dtype=np.float32) + 0.5) / n for n in shape)
-    return np.stack([v[:, None] * h for v in (1 - down, down) for h in (1 - across, across)])
 
 
 def add_far(

@@ -43,7 +43,7 @@ def read_exr(data: bytes) -> np.ndarray:
         header = _header(data)
         return _blocks(data, header)
     except (struct.error, IndexError, zlib.error, UnicodeDecodeError, OverflowError) as error:
-        raise SceneError(f"expected a sound OpenEXR file, found: {error}") from error
+        raise SceneError("expected a sound OpenEXR file, found one that is cut short or damaged") from error
 
 
 def _text(data: bytes, at: int) -> tuple[str, int]:

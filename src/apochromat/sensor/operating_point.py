@@ -97,7 +97,7 @@ def _converted(sensor: Sensor, readout: Readout, gain: float) -> Conversion:
         analogue_gain=gain,
         e_dn=e_dn,
         offset_dn=count * sensor.converter.offset_dn.value,
-        most_dn=count * (2 ** sensor.converter.bits.value - 1),
+        most_dn=count * (2**sensor.converter.bits.value - 1),
         pixel_sigma_e=math.sqrt(count * one + (count - 1) * e_dn**2 / 12),  # all roundings but the one that is done
         row_sigma_e=side**1.5 * readout.row_noise_e.value,  # each of `side` rows counts in `side` conversions
     )
@@ -108,7 +108,7 @@ def _amplified(sensor: Sensor, readout: Readout, white_e: float) -> Conversion:
     unit = _converted(sensor, readout, 1.0)
     if unit.trusted_e <= white_e:
         return unit
-    count = sensor.binning.digital.value ** 2
+    count = sensor.binning.digital.value**2
     span = (unit.most_dn - unit.offset_dn) * unit.e_dn
     behind = _MARGIN_SIGMA**2 * unit.e_dn**2 * count * (readout.converter_noise_dn.value**2 + 1 / 12)
     before = _MARGIN_SIGMA**2 * unit.sigma_e**2 - behind
