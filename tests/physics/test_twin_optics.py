@@ -1,5 +1,6 @@
 """The twin's way through the lens in parts: resampling, far light, what moves and what it hides."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -240,3 +241,21 @@ def test_beside_a_lamp_no_pixel_is_darker_than_those_farther_off(rig):
     for row in greens[lit[:, 0].min() + 3 : lit[:, 0].max() - 2]:
         onward = row[np.flatnonzero(row > 0.5 * row.max())[-1] :][:8]
         assert (onward[1:] <= 1.05 * onward[:-1]).all(), onward
+
+
+def test_a_layer_is_let_go_before_the_next_is_painted(rig):
+    """By weak references to the coefficients of those before."""
+    field, alive = sharp_field(rig), []
+
+    def painted():
+        for distance_m in (8.0, 4.0, 2.0):
+            assert not [one for one in alive if one() is not None]
+            cover = np.zeros(rig.ideal_shape, np.float32)
+            cover[100:200, 100:200] = 1
+            layer = Layer(np.ones((1, *rig.ideal_shape), np.float32), distance_m, None if distance_m == 8 else cover)
+            alive.append(weakref.ref(layer.coefficients))
+            yield layer
+            del layer
+
+    imaged(painted(), dict.fromkeys((8.0, 4.0, 2.0), field), channel_weights(D65[None], rig.response))
+    assert len(alive) == 3

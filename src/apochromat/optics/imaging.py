@@ -42,14 +42,15 @@ def imaged(
     What a nearer layer covers, by its own blurred edge, is hidden. No layer is held beyond its turn, nor its blurred light as a whole, so
     that layers which are painted as they are asked for never take memory together. count: of the layers, for what is told.
     """
-    whole = None
-    for number, layer in enumerate(layers):
+    whole, number = None, 0
+    for layer in layers:
         if whole is None:
             whole = np.zeros((weights.shape[1], *layer.shape), np.float32)
         groups = [slice(first, first + TOGETHER) for first in range(0, len(whole), TOGETHER)]
         for turn, group in enumerate(groups):
             part = _part_of(told, (number + turn / len(groups)) / count, count * len(groups))
             _lay_over(whole[group], layer, fields[layer.distance_m], weights[:, group], threads, part)
+        number += 1  # noqa: SIM113 - enumerate would hold the layer until it has the next
         del layer
     assert whole is not None
     return whole
