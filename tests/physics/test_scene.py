@@ -10,7 +10,7 @@ from apochromat.light.spectra import (
     luminance,
     xyz,
 )
-from apochromat.scene import SceneError, make_scene, scene_kind, scene_names
+from apochromat.scene import SceneError, gull, make_scene, scene_kind, scene_names
 from apochromat.scene.canvas import Frame
 from apochromat.scene.library import branches, portrait
 from apochromat.scene.library.color_checker import patch_boxes
@@ -150,7 +150,8 @@ def test_portrait_menu_is_paper_under_the_illuminance_asked_for():
     scene = make_scene("portrait", 300, 400, lux=100.0)
     x0, _, x1, y1 = portrait.MENU
     assert luminance(middle(scene, (x0, 0.74, x1, y1 - 0.015)) @ scene.basis) == pytest.approx(portrait.PAPER * 100 / np.pi, rel=1e-3)
-    assert [layer.distance_m for layer in scene.layers] == [60.0, 4.0, 1.2]
+    assert [layer.distance_m for layer in scene.layers] == [60.0, 4.0, gull.AWAY, 1.2]
+    assert [layer.moves for layer in scene.layers] == [False, False, True, False]
 
 
 def test_every_scene_declares_itself():

@@ -17,7 +17,7 @@ from apochromat.optics.moving import displaced
 from apochromat.optics.psf_field import TILES, PsfField, psf_field
 from apochromat.optics.resampling import prepared, sampled
 from apochromat.optics.spreading import spread
-from apochromat.scene import make_scene
+from apochromat.scene import gull, make_scene
 from apochromat.shoot import ideal_image, rigged, shoot
 
 D65 = illuminant("D65")
@@ -187,9 +187,9 @@ def test_full_resolution_is_four_photodiodes_of_each_pixel():
 
 
 def test_layers_painted_on_demand_make_the_same_picture():
-    """The portrait, whose three layers are then never held together."""
+    """The portrait, whose layers are then never held together."""
     rig = rigged(camera("flagship-2025"), "main", crop=(96, 128))
-    fields = dict.fromkeys((60.0, 4.0, 1.2), sharp_field(rig))
+    fields = dict.fromkeys((60.0, 4.0, gull.AWAY, 1.2), sharp_field(rig))
     at_once, by_layers = (
         ideal_image(make_scene("portrait", *rig.ideal_shape, painted=painted), rig, fields, truth=True) for painted in (True, False)
     )

@@ -1,4 +1,4 @@
-"""Somebody near, a cafe terrace behind, lights of a town far away: three layers for depth, defocus, fine hair and skin."""
+"""Somebody near, a cafe terrace behind, lights of a town far away, and a gull that moves: depth, defocus, fine hair and skin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from apochromat.light.scene import Layer, Unpainted
 from apochromat.light.spectra import illuminant, rgb_reflectances
+from apochromat.scene import gull
 from apochromat.scene.canvas import Box, Frame, capsule, curve, disc, is_empty, lay, polygon_in, rectangle
+from apochromat.scene.gull import gull_layer
 from apochromat.scene.kind import Painting, SceneKind
 from apochromat.scene.lettering import placed
 from apochromat.scene.sitter import AWAY, sitter_layer
@@ -167,10 +169,11 @@ def _painted(part: Callable[[Frame, np.random.Generator], Layer], frame: Frame, 
 def _paint(frame: Frame, light: np.ndarray, rng: np.random.Generator) -> Painting:
     others = [light * skin_reflectance(0.04, 0.014), illuminant("HP1"), illuminant("D10000")]
     palette = np.concatenate([light * rgb_reflectances(), others])
-    of_far, of_middle, of_near = rng.spawn(3)
-    parts = ((FAR, _far, of_far), (MIDDLE, _terrace, of_middle), (AWAY, sitter_layer, of_near))
+    of_far, of_middle, of_near, of_gull = rng.spawn(4)
+    parts = ((FAR, _far, of_far), (MIDDLE, _terrace, of_middle), (gull.AWAY, gull_layer, of_gull), (AWAY, sitter_layer, of_near))
     layers = tuple(
-        Unpainted((frame.height, frame.width), distance_m, partial(_painted, part, frame, numbers)) for distance_m, part, numbers in parts
+        Unpainted((frame.height, frame.width), away, partial(_painted, part, frame, numbers), moves=part is gull_layer)
+        for away, part, numbers in parts
     )
     note = "skin after Jacques 2013 with 4 % melanosomes and 1.4 % blood; hair, cloth and leaves by the RGB basis"
     return Painting(palette, layers, (note,))
@@ -178,7 +181,7 @@ def _paint(frame: Frame, light: np.ndarray, rng: np.random.Generator) -> Paintin
 
 SCENE = SceneKind(
     "portrait",
-    "somebody near, a terrace, far lights: depth, defocus, hair and skin",
+    "somebody near, a gull that flies past a terrace, far lights: depth, defocus, hair and skin",
     40.0,
     "LED-B2",
     "the white menu on the terrace, facing the camera",
