@@ -12,12 +12,17 @@ from burst_add import accumulate
 EDGE = 4
 
 
-def extreme(values, dark):
-    """0 where values differ by less than the factor EDGE, 1 from twice that; what is below `dark` counts as that."""
+def extremes(values):
+    """The lowest and the highest of values."""
     lowest = highest = values[0]
     for value in values[1:]:
         lowest, highest = hl.min(lowest, value), hl.max(highest, value)
-    return hl.clamp(highest / (EDGE * hl.max(lowest, dark)) - 1, 0, 1)
+    return lowest, highest
+
+
+def extreme(lowest, highest, dark, edge):
+    """0 where values differ by less than the factor `edge`, 1 from twice that; what is below `dark` counts as that."""
+    return hl.clamp(highest / (edge * hl.max(lowest, dark)) - 1, 0, 1)
 
 
 @hl.generator(name="burst_add_edges")
@@ -41,7 +46,7 @@ class BurstAddEdges(hl.Generator):
         here, beside, below, apart = near(), near(right), near(0, down), near(right, down)
         across, along = hl.abs(across), hl.abs(along)
         above, under = here + across * (beside - here), below + across * (apart - below)
-        return here + extreme([here, beside, below, apart], g.dark) * (above + along * (under - above) - here)
+        return here + extreme(*extremes([here, beside, below, apart]), g.dark, EDGE) * (above + along * (under - above) - here)
 
 
 if __name__ == "__main__":

@@ -140,9 +140,9 @@ def between_samples(mosaic, place, off, dark):
     return own + extreme(four.min(), four.max(), dark) * (level - own)
 
 
-def extreme(lowest, highest, dark):
-    """0 up to a contrast of 4, 1 from 8."""
-    return np.clip(highest / (4 * np.maximum(lowest, dark)) - 1, 0, 1)
+def extreme(lowest, highest, dark, edge=4):
+    """0 up to a contrast of `edge`, 1 from twice that."""
+    return np.clip(highest / (edge * np.maximum(lowest, dark)) - 1, 0, 1)
 
 
 def bordered_by_cells(mosaic):
@@ -248,16 +248,25 @@ def restore(merged, weight, picture, scale, seen, below, trusted, above):
     return out
 
 
+def lowest_and_highest(plane, reach):
+    """Of the samples within `reach` of each along both axes, the border repeated."""
+    around, (height, width) = np.pad(plane, reach, "edge"), plane.shape
+    near = [around[j : j + height, i : i + width] for j in range(2 * reach + 1) for i in range(2 * reach + 1)]
+    return np.min(near, axis=0), np.max(near, axis=0)
+
+
 def limit(merged, restored, beyond, dark):
     """Restored (H, W) between the lowest and the highest merged sample of its colour around, both moved outwards by `beyond` times their
-    distance, the lowest by no more than that share of itself; merged where they differ extremely."""
+    distance, the lowest by no more than that share of itself, and within a quarter of merged; merged where they differ extremely,
+    or those within three cells by a factor of 16 and more."""
     parts = {(j, i): merged[j::2, i::2].astype(np.float64) for j in (0, 1) for i in (0, 1)}
     out = np.empty(merged.shape)
     for (j, i), part in parts.items():
-        around = np.pad(part, 1, "edge")
-        near = [around[v : v + part.shape[0], u : u + part.shape[1]] for v in range(3) for u in range(3)]
-        lowest, highest = np.min(near, axis=0), np.max(near, axis=0)
+        (lowest, highest), (darkest, brightest) = (lowest_and_highest(part, reach) for reach in (1, 3))
         more = beyond * (highest - lowest)
-        kept = np.clip(restored[j::2, i::2], lowest - np.minimum(more, beyond * np.abs(lowest)), highest + more)
-        out[j::2, i::2] = kept + extreme(lowest, highest, dark) * (part - kept)
+        most = 0.25 * np.maximum(np.abs(part), dark)
+        least = np.maximum(lowest - np.minimum(more, beyond * np.abs(lowest)), part - most)
+        kept = np.clip(restored[j::2, i::2], least, np.minimum(highest + more, part + most))
+        edge = np.maximum(extreme(lowest, highest, dark), extreme(darkest, brightest, dark, 16))
+        out[j::2, i::2] = kept + edge * (part - kept)
     return out

@@ -35,6 +35,8 @@ LEAST_NOISE = 1e-10  # variance of frames that show none at all
 CLIPPED = 1e-5  # weight of the reference's clipped samples: they count where there is nothing else
 DARK = 2.0  # standard deviations of read noise
 PATIENCE = 4.0  # times as far as usual a shorter frame may differ where the reference clips, since little else shows what is there
+SLACK = 0.4  # cells: by how much what clips may seem larger in the longer frame, where movement and glare widen it
+LARGE = 0.15  # share of a tile: clipped parts from this size on cannot move so little unseen
 MEASURABLE = 10.0  # standard deviations: tiles with a mean below that say little of the ratio of two exposures
 COMPARED = 50  # tiles at least, from which a ratio is told
 
@@ -99,8 +101,8 @@ class Merge:
             shown, flow = self._aligned(other)
         relative = self._relative_noise(other)
         own = 1 / np.maximum(relative, 1) if self._rougher(other) else 1.0
-        patience = np.where(self.highest > CLIPS, PATIENCE, 1.0) if other.gain > 1 / CLIPS else 1.0
-        weight = trust(self.planes, shown, flow, own, own * relative, patience)
+        patience, slack = (self.patience, self.slack) if other.gain > 1 / CLIPS else (1.0, 0.0)
+        weight = trust(self.planes, shown, flow, own, own * relative, patience, slack)
         share = float(weight.mean())
         self.share[frame.path] = share if share >= HOPELESS else 0.0
         if share >= HOPELESS:
@@ -131,6 +133,17 @@ class Merge:
         """Highest light of the reference in and beside each tile."""
         rows, columns = (np.arange(n) * 2 * TILE for n in self.tiles)
         return highest_around(np.maximum.reduceat(np.maximum.reduceat(self.mosaic, rows, axis=0), columns, axis=1))
+
+    @cached_property
+    def patience(self) -> np.ndarray:
+        """How many times as far as usual the tiles of a shorter frame may differ from the reference."""
+        return np.where(self.highest > CLIPS, PATIENCE, 1.0)
+
+    @cached_property
+    def slack(self) -> np.ndarray:
+        """By how many cells edges may lie apart in and beside tiles much of which the reference clips."""
+        clipped = tile_means((self.mosaic > CLIPS).astype(np.float32), 2 * TILE)
+        return np.where(highest_around(clipped) > LARGE, SLACK, 0.0)
 
     def _limit(self, gain: float) -> float:
         """Value at which a frame's samples stop counting: where it clips, if another frame of the burst clips later."""

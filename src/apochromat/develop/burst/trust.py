@@ -24,20 +24,22 @@ def grid(height: int, width: int) -> tuple[int, int]:
     return -(-height // (2 * TILE)), -(-width // (2 * TILE))
 
 
-def trust(reference: Planes, frame: Planes, flow: np.ndarray, own: Each = 1.0, noise: Each = 1.0, patience: Each = 1.0) -> np.ndarray:
+def trust(
+    reference: Planes, frame: Planes, flow: np.ndarray, own: Each = 1.0, noise: Each = 1.0, patience: Each = 1.0, slack: Each = 0.0
+) -> np.ndarray:
     """Weight 0..1 of each tile (rows, columns) of a frame displaced by `flow` (rows, columns, 2) cells.
 
     own, noise: variance of the reference's planes and of the frame's, each one number or that of every tile. patience: how many
-    times as far as usual the two may differ.
+    times as far as usual the two may differ. slack: by how many cells edges may lie apart beyond that.
     """
     facts = np.empty((*flow.shape[:2], 6), np.float32)
     kernels.burst_trust(reference=reference.colors, frame=frame.colors, flow=np.ascontiguousarray(flow, np.float32), facts=facts)
     square, gradient, covered = facts[..., 0], facts[..., 4], facts[..., 5]
     expected = own + noise * _noise_kept(flow[..., 0]) * _noise_kept(flow[..., 1])
     scale = (own + noise) / 2
-    unlike = (square - expected) / (SQUARE * scale + GRADIENT * np.sqrt(scale * gradient))
-    shifted = np.square(facts[..., 1:4] - _bias(reference, own, noise)).sum(-1) / (MEAN * scale)
-    unlike, shifted = unlike / patience, shifted / patience
+    apart = np.square(slack) * gradient
+    unlike = (square - expected) / (patience * (SQUARE * scale + GRADIENT * np.sqrt(scale * gradient)) + apart)
+    shifted = np.square(facts[..., 1:4] - _bias(reference, own, noise)).sum(-1) / (patience * MEAN * scale + 3 * apart)
     weight = _falling(unlike) * _falling(shifted * np.maximum(covered, 0.1)) * (covered > 0.1)
     return np.minimum(weight, _lowest_around(weight)).astype(np.float32)
 
