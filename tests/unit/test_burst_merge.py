@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from burst_scenes import NIGHT, Mover, Pose, Scene, burst, hand, light_of, merged, psnr, truth
+from burst_scenes import NIGHT, Mover, Pose, Scene, as_frame, burst, hand, light_of, merged, photographed, psnr, truth
 
 from apochromat.develop.burst.merge import Merge
 from apochromat.light.noise import NoiseModel
@@ -52,6 +52,28 @@ def test_still_field_has_the_mean_frames_variance(still):
     ratio = np.square(light_of(result.frame) - signal) / expected_variance(result, signal)
     assert abs(ratio.mean() - 1) < SURE * np.sqrt(2 / ratio.size)
     assert np.square(light_of(result.frame) - signal).mean() / (NIGHT.variance(signal, 1.0, 1).mean() / FRAMES) < 1.05
+
+
+def test_still_field_has_no_lone_pixels(still):
+    """As many samples far from the mean as a normal distribution has: beyond 4 standard deviations 6.3 in 100,000."""
+    signal, result = still
+    far = np.abs(light_of(result.frame) - signal) / np.sqrt(expected_variance(result, signal))
+    expected = 6.33e-5 * signal.size
+    assert expected - SURE * np.sqrt(expected) < (far > 4).sum() < expected + SURE * np.sqrt(expected)
+    assert far.max() < 5.5
+
+
+def test_lone_light_on_a_tripod_stays_as_it_is():
+    """Pixels of a flat field that are bright in every frame: nothing tells where to look for them but their place."""
+    scene, rng = Scene(256, 320, kind="flat"), np.random.default_rng(2)
+    where = rng.integers(24, 232, 60), rng.integers(24, 296, 60)
+    frames = []
+    for n in range(FRAMES):
+        signal = photographed(truth(scene), NIGHT, rng)
+        signal[where] += 0.4
+        frames.append(as_frame(signal, NIGHT, n))
+    height = (light_of(merged(frames).frame) - truth(scene))[where] / 0.4
+    assert np.abs(height - 1).max() < 0.1
 
 
 @pytest.mark.parametrize("lag", [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0)])
