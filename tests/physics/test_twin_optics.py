@@ -100,6 +100,27 @@ def test_nothing_shines_through_what_is_opaque(rig):
     assert light[:, 190:-190, 190:-190].max() <= 1e-7 * weights.sum()
 
 
+def test_nothing_shines_through_where_kernels_move_apart(rig):
+    """Kernels whose light lies ever farther out, as coma and lateral colour have it: a cover thins out by 3 %, and hides all the same."""
+    weights, (height, width) = channel_weights(D65[None], rig.response), rig.ideal_shape
+    rows, columns = TILES
+    kernels = np.zeros((rows + 1, columns + 1, len(NODES_NM), 15, 15), np.float32)
+    for i, j in np.ndindex(rows + 1, columns + 1):
+        for axis, (place, count) in enumerate(((i, rows), (j, columns))):
+            moved = 0.015 * (height, width)[axis] / 2 * place / count  # cells
+            low, part = int(moved), moved - int(moved)
+            line = np.zeros(15)
+            line[7 + low], line[8 + low] = 1 - part, part
+            kernels[i, j] = line[:, None] if axis == 0 else kernels[i, j] * line
+    field = PsfField(kernels, np.zeros((rows + 1, columns + 1, len(NODES_NM)), np.float32), 1.0)
+    cover = np.zeros((height, width), np.float32)
+    cover[60:-60, 60:-60] = 1
+    layers = [Layer(np.ones((1, height, width), np.float32), 100.0), Layer(cover[None] * 0, 5.0, cover)]
+    light = imaged(layers, {100.0: field, 5.0: field}, weights)
+    assert light[:, 90:-90, 90:-90].max() <= 1e-7 * weights.sum()
+    assert light[:, :30].min() > 0.9 * weights.sum(-1).min()
+
+
 def test_veil_is_taken_from_where_it_is_scattered(rig):
     light = np.zeros((3, *rig.ideal_shape), np.float32)
     light[:, 100, 120] = 5.0

@@ -10,12 +10,12 @@ from scipy import fft
 from apochromat.light.scene import Layer
 from apochromat.light.spectrum import GRID_NM, STEP_NM
 from apochromat.optics.kernels import NODES_NM
-from apochromat.optics.psf_field import PsfField
+from apochromat.optics.psf_field import TILES, PsfField
 from apochromat.optics.spreading import Told, add_enlarged, add_far, binned, over_frame, spread
 from apochromat.optics.strips import Box, Window
 
 TOGETHER = 3  # channels spread at once
-OPAQUE = 0.9998  # cover that hides all: kernels between nodes leave a little less than 1
+OPAQUE = 0.9998  # cover that hides all: rounding leaves a little less than 1
 VEIL_CELLS = 96  # across the longer side of the coarse picture of the veiling glare
 VEIL_REACH = 0.08  # of the longer side: the veil's scale, assumed
 
@@ -80,7 +80,7 @@ def _lay_over(whole: np.ndarray, layer: Layer, field: PsfField, weights: np.ndar
         spread(planes, field, weights, threads, told, layer.shape, corner, lambda strip: _paint(whole, strip))
     else:
         both = with_cover(weights)
-        lost = field.lost @ both[-1, channels:].T
+        lost = missing(field, both[-1, channels:].T, layer.shape)
         over = [*planes, layer.cover[box]]
         spread(over, field, both, threads, told, layer.shape, corner, lambda strip: _cover(whole, strip, lost, field.shrink > 1))
     add_far(whole, planes, field, weights, corner)
@@ -92,14 +92,32 @@ def _paint(whole: np.ndarray, strip: Window) -> None:
 
 
 def _cover(whole: np.ndarray, strip: Window, lost: np.ndarray, is_coarse: bool) -> None:
-    """A strip of light and of cover (2 C, h, w) before signals; lost (rows + 1, columns + 1, C): what kernels lack of the cover's light."""
+    """A strip of light and of cover (2 C, h, w) before signals; lost (rows + 1, columns + 1, C): what the cover may lack."""
     light, cover = np.split(strip.planes, 2)
-    for plane, missing in zip(cover, np.moveaxis(lost, -1, 0), strict=True):  # nothing shines through what is opaque
-        plane /= (1 - (missing.mean() if is_coarse else over_frame(missing, whole.shape[1:], strip.box))) * OPAQUE
+    for plane, lacks in zip(cover, np.moveaxis(lost, -1, 0), strict=True):  # nothing shines through what is opaque
+        plane /= (1 - (lacks.max() if is_coarse else over_frame(lacks, whole.shape[1:], strip.box))) * OPAQUE
     np.clip(cover, 0, 1, out=cover)
     part = whole[:, *strip.box]
     part *= 1 - cover
     part += light
+
+
+def missing(field: PsfField, shares: np.ndarray, frame: tuple[int, ...]) -> np.ndarray:
+    """What a cover that hides all may lack of 1 after its blur, at the field's nodes (rows + 1, columns + 1, C); shares (W, C).
+
+    Kernels lack what falls beyond them; and where their centroids move apart from node to node, light, and with it the cover, is thinner by
+    the divergence of this movement. Each node has the most of the tiles about it.
+    """
+    kernels = np.einsum("ijwyx,wc->ijcyx", field.kernels, shares)
+    place = np.arange(kernels.shape[-1]) - kernels.shape[-1] // 2
+    down, across = (
+        kernels.sum(axis) @ place / (n / (2 * tiles * field.shrink)) for axis, n, tiles in zip((-1, -2), frame, TILES, strict=True)
+    )
+    down, across = np.diff(down, axis=0), np.diff(across, axis=1)  # between nodes, along the tiles' edges
+    apart = np.maximum(down[:, 1:], down[:, :-1]) + np.maximum(across[1:], across[:-1])
+    around = np.pad(apart, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    thin = np.maximum(np.maximum(around[1:, 1:], around[:-1, 1:]), np.maximum(around[1:, :-1], around[:-1, :-1]))
+    return np.asarray(1 - (1 - field.lost @ shares) * (1 - np.clip(thin, 0, 0.1)))
 
 
 def with_cover(weights: np.ndarray) -> np.ndarray:
