@@ -17,7 +17,8 @@ from typing import Any
 
 CHILD = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from apochromat.optics.apart import serve; serve()"
 LEAN = {"MALLOC_ARENA_MAX": "1"}  # one heap for all threads (glibc): what one gives back, the others use
-ARENA_MAX, MMAP_THRESHOLD, MMAPPED = -8, -3, 1 << 20  # of glibc's mallopt; bytes from which on memory is given back at once
+ARENA_MAX, MMAP_THRESHOLD, TRIM_THRESHOLD = -8, -3, -1  # of glibc's mallopt
+GIVEN_BACK, KEPT = 16 << 20, 128 << 20  # bytes: blocks so large are given back at once; of smaller ones' room so much is kept
 
 
 def done_apart(function: Callable[..., Any], *arguments: Any, told: Callable[[float], None]) -> Any:
@@ -56,7 +57,8 @@ def keep_lean() -> None:
     except (OSError, AttributeError):
         return
     mallopt(ARENA_MAX, 1)
-    mallopt(MMAP_THRESHOLD, MMAPPED)
+    mallopt(MMAP_THRESHOLD, GIVEN_BACK)
+    mallopt(TRIM_THRESHOLD, KEPT)
 
 
 def serve() -> None:

@@ -5,6 +5,7 @@ Each pixel samples the one channel that its colour filter lets through; see `res
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ MOST_INSTANTS = 12
 FAINT = 0.1  # of the brightest pixel around: those below are looked at
 ABOUT = 5  # pixels of the same place in the mosaic, a way, that are around
 WITHIN = 1.2  # times, up or down, of what softer taps have there such a pixel is
-LIMITED = 1 << 16  # pixels looked at at once
+BLOCK = 128  # pixels a way looked at at once
 TABLE = 4096  # heights at which mapping and shading are looked up
 
 
@@ -149,21 +150,32 @@ def _limit(view: _View, light: np.ndarray, side: int, phase: tuple[int, int], mo
     scheme oscillates, one that cannot bounds it.
     """
     period, channel = 2 * side, phase[0] // side + phase[1] // side
-    plane, shutter, scale = mosaic[phase[0] :: period, phase[1] :: period], view.shutter, view.oversample
-    where = np.nonzero(plane < FAINT * maximum_filter(plane, ABOUT))
-    for first in range(0, len(where[0]), LIMITED):
-        at = tuple(index[first : first + LIMITED] for index in where)
+    plane, scale = mosaic[phase[0] :: period, phase[1] :: period], view.oversample
+    when, before = _instants(view.path, view.shutter), plane.copy()
+    for at in _faint(before):
         rows, columns = (start + period * index for start, index in zip(phase, at, strict=True))
         y, x = rows - (view.shape[0] - 1) / 2, columns - (view.shape[1] - 1) / 2
         ratio, share = view.radial.at(y, x, channel)
         y, x, total = y * ratio, x * ratio, np.zeros(len(y), np.float32)
-        when = _instants(view.path, shutter)
         for instant in when:
-            right, down, turn = view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + instant)
+            right, down, turn = view.path.at(view.shutter.start_s + rows / view.shape[0] * view.shutter.read_out_s + instant)
             v, u = y - down, x - right
             total += softly(light[channel], (v - turn * u) * scale, (u + turn * v) * scale, scale)
         soft = total * (share / len(when)).astype(np.float32)
         plane[at] = np.clip(plane[at], soft / WITHIN, soft * WITHIN)
+
+
+def _faint(plane: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of pixels much darker than the brightest around, block by block."""
+    for top in range(0, plane.shape[0], BLOCK):
+        for left in range(0, plane.shape[1], BLOCK):
+            first = max(top - ABOUT // 2, 0), max(left - ABOUT // 2, 0)
+            around = plane[first[0] : top + BLOCK + ABOUT // 2, first[1] : left + BLOCK + ABOUT // 2]
+            if around.min() < FAINT * around.max():
+                brightest = maximum_filter(around, ABOUT)[top - first[0] :, left - first[1] :][:BLOCK, :BLOCK]
+                rows, columns = np.nonzero(plane[top : top + BLOCK, left : left + BLOCK] < FAINT * brightest)
+                if len(rows):
+                    yield rows + top, columns + left
 
 
 def _instants(path: Path, shutter: Shutter) -> np.ndarray:
