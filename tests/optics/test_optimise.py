@@ -189,6 +189,7 @@ def test_a_goal_that_asks_for_what_is_not_there_is_refused(tmp_path):
         (Goal(variables=(Variable(kind="defocus"),), terms=(Term(kind="efl"),)), "target"),
         (Goal(variables=(Variable(kind="defocus"),), terms=(Term(kind="folded_entry", high=13.0),)), "fold"),
         (Goal(variables=(Variable(kind="defocus"),), terms=(Term(kind="spot", fields=(4,)),)), "fields"),
+        (Goal(variables=(Variable(kind="defocus"),), terms=efl, fields=((0.0, 0.0), (0.0, 1000.0))), "found 1000 in the goal"),
     ):
         with pytest.raises(LensError, match=word):
             Merit(lens, goal)

@@ -33,6 +33,7 @@ WANTED = {
     "air": (0.05, np.inf), "slope": (-np.inf, 45.0), "incidence": (-np.inf, 60.0),
 }  # fmt: skip
 MOULDED, GROUND = {"centre": 0.3, "edge": 0.25}, {"centre": 0.8, "edge": 0.5}  # mm, least thickness of plastic and of glass
+FARTHEST = 2  # of the lens's own largest field, that of a goal
 FRACTIONS = np.linspace(0, 1, 41)[1:]  # of the pupil, at which vignetting is looked for
 
 
@@ -127,7 +128,7 @@ def _linearised(key: Key, data: Data, x: Any) -> tuple[Any, Any, Any]:
 
 def _prepared(lens: Lens, goal: Goal, variables: Variables) -> tuple[Key, Data]:
     """Sort a goal into what is compiled and what is not."""
-    fields = np.array(goal.fields or np.asarray(lens.fields), float).reshape(-1, 2)
+    fields = _fields(lens, goal)
     image_nm = goal.wavelengths_nm or lens.info.wavelengths_nm
     weights = goal.wavelength_weights or ((1.0,) * len(image_nm) if goal.wavelengths_nm else lens.info.weights)
     primary_nm = lens.info.wavelengths_nm[lens.info.primary]
@@ -148,6 +149,17 @@ def _prepared(lens: Lens, goal: Goal, variables: Variables) -> tuple[Key, Data]:
     )
     numbers = tuple(_numbers(lens, term, shape) for term, shape in zip(goal.terms, shapes, strict=True))
     return Key(variables.slots, plan, shapes, primary), Data(plain(lens), samples, numbers, np.array(variables.scale))
+
+
+def _fields(lens: Lens, goal: Goal) -> np.ndarray:
+    """The goal's fields (F, 2), or the lens's. Those far beyond the lens's own are degrees where it has mm, or the reverse."""
+    own = np.asarray(lens.fields, float)
+    fields = np.array(goal.fields or own, float).reshape(-1, 2)
+    largest, most = (float(np.hypot(*v.T).max()) for v in (fields, own))
+    if most > 0 and largest > FARTHEST * most:
+        kind = "degrees" if lens.info.field_kind == "angle" else "mm of image height"
+        raise LensError(f"Expected fields up to {most:g} {kind}, as {lens.info.name} declares them, found {largest:g} in the goal.")
+    return fields
 
 
 def plain(lens: Lens) -> Lens:
