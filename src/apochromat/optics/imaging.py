@@ -9,12 +9,13 @@ from scipy import fft
 
 from apochromat.light.scene import Layer
 from apochromat.light.spectrum import GRID_NM, STEP_NM
+from apochromat.optics.coarse import add_enlarged, binned, over_frame
+from apochromat.optics.far_light import add_far
 from apochromat.optics.kernels import NODES_NM
 from apochromat.optics.psf_field import TILES, PsfField
-from apochromat.optics.spreading import Told, add_enlarged, add_far, binned, over_frame, spread
+from apochromat.optics.spreading import Told, spread
 from apochromat.optics.strips import Box, Window
 
-TOGETHER = 3  # channels spread at once
 OPAQUE = 0.9998  # cover that hides all: rounding leaves a little less than 1
 VEIL_CELLS = 96  # across the longer side of the coarse picture of the veiling glare
 VEIL_REACH = 0.08  # of the longer side: the veil's scale, assumed
@@ -46,10 +47,7 @@ def imaged(
     for layer in layers:
         if whole is None:
             whole = np.zeros((weights.shape[1], *layer.shape), np.float32)
-        groups = [slice(first, first + TOGETHER) for first in range(0, len(whole), TOGETHER)]
-        for turn, group in enumerate(groups):
-            part = _part_of(told, (number + turn / len(groups)) / count, count * len(groups))
-            _lay_over(whole[group], layer, fields[layer.distance_m], weights[:, group], threads, part)
+        _lay_over(whole, layer, fields[layer.distance_m], weights, threads, _part_of(told, number / count, count))
         number += 1  # noqa: SIM113 - enumerate would hold the layer until it has the next
         del layer
     assert whole is not None

@@ -1,11 +1,10 @@
-"""A layer's light spread by a shift-variant PSF field: tiles, transforms, and what falls far.
+"""A layer's light spread by a shift-variant PSF field: tiles and transforms.
 
 A tile of the scene spreads its light by kernels between those at its four corners, linearly, so that they change continuously over the
 frame and no light is lost. The transforms of its coefficient planes, each under the four windows of the corners, meet for each of the
 sensor's channels the kernels' mean over the wavelengths that this coefficient and channel share: however many wavelengths, one inverse
 transform a channel. The four tiles that mirror each other share their kernels. Light is handed on in strips, as soon as no tile adds to
-them any longer, so that a layer's light and cover are never held as a whole. What falls beyond a kernel follows at a quarter of the
-resolution.
+them any longer, so that a layer's light and cover are never held as a whole. What falls beyond a kernel is that of `far_light.py`.
 """
 
 from __future__ import annotations
@@ -19,13 +18,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft
 
-from apochromat.optics.kernels import fading
+from apochromat.optics.coarse import ROWS, binned, enlarged
+from apochromat.optics.node_transforms import NodeTransforms, windowed
 from apochromat.optics.psf_field import TILES, PsfField
 from apochromat.optics.strips import Box, Strips, Taker, Window
 
-COARSE, FARTHEST = 4, 192  # cells of the kernel's to one of the far light's, and how many of these it reaches
 LARGEST = 700  # cells a way of a tile, about
-ROWS = 256  # enlarged at once
 Told = Callable[[float], None]
 
 
@@ -62,15 +60,15 @@ class _Tiles:
         columns = [(slice(*self.columns[c : c + 2]), c < width) for c in (width - 1 - j, width + j)]
         return [((r, c), tuple(axis for axis, flip in ((-2, up), (-1, left)) if flip)) for r, up in rows for c, left in columns]
 
-    def windows(self, i: int, j: int, shape: tuple[int, int]) -> np.ndarray:
-        """The share (4, h, w) float32 that each of the four nodes about it has in the cells of a tile: linear between nodes."""
+    def windows(self, i: int, j: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """The shares (2, h) and (2, w) float32 that the nodes above and below, and left and right, have in a tile: linear between nodes."""
         shares = []
         for count, place, edges, half in zip(shape, (i, j), (self.rows, self.columns), self.quadrant, strict=True):
             node = half + place // self.parts * self.parts
             first, length = edges[half + place] - edges[node], edges[node + self.parts] - edges[node]
             onward = (np.arange(count, dtype=np.float32) + np.float32(first + 0.5)) / np.float32(length)
-            shares.append((1 - onward, onward))
-        return np.stack([v[:, None] * h for v in shares[0] for h in shares[1]])
+            shares.append(np.stack([1 - onward, onward]))
+        return shares[0], shares[1]
 
 
 def blurred(
@@ -100,10 +98,11 @@ def spread(
         return
     tiles = _Tiles.of((frame[0], frame[1]), field.kernels.shape[-1])
     lit = Window(corner[0], corner[1], list(planes))
+    nodes = NodeTransforms(field.kernels, weights, tiles.shape)
     strips = Strips(lit, weights.shape[1], tiles.size // 2, frame, take)
     height, width = tiles.quadrant
     places = [(i, j) for i in reversed(range(height)) for j in range(width)]
-    with ThreadPoolExecutor(threads) as pool, closing(_each(pool, threads, lit, field, weights, tiles, places)) as lights:
+    with ThreadPoolExecutor(threads) as pool, closing(_each(pool, threads, lit, nodes, tiles, places)) as lights:
         for done, ((i, j), four) in enumerate(zip(places, lights, strict=True)):
             if j == 0:
                 strips.begin(*(tiles.rows[height + k] for k in (-i - 1, -i, i, i + 1)))
@@ -115,36 +114,33 @@ def spread(
 
 
 def _each(
-    pool: ThreadPoolExecutor, ahead: int, lit: Window, field: PsfField, weights: np.ndarray, tiles: _Tiles, places: list[tuple[int, int]]
+    pool: ThreadPoolExecutor, ahead: int, lit: Window, nodes: NodeTransforms, tiles: _Tiles, places: list[tuple[int, int]]
 ) -> Generator[list[np.ndarray | None], None, None]:
     """Light of each place's tiles in order, few of them ahead of who takes them; what is begun when nobody waits any longer ends."""
     waiting: deque[Future[list[np.ndarray | None]]] = deque()
     for place in places:
-        waiting.append(pool.submit(_quadruple, lit, field, weights, tiles, *place))
+        waiting.append(pool.submit(_quadruple, lit, nodes, tiles, *place))
         if len(waiting) > ahead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _quadruple(lit: Window, field: PsfField, weights: np.ndarray, tiles: _Tiles, i: int, j: int) -> list[np.ndarray | None]:
+def _quadruple(lit: Window, nodes: NodeTransforms, tiles: _Tiles, i: int, j: int) -> list[np.ndarray | None]:
     """Light (C, h, w) of the four mirrored tiles of one place of the quadrant, with the kernels' margin on all sides; None: none."""
     four = tiles.four(i, j)
-    row, column = i // tiles.parts, j // tiles.parts
-    corners = field.kernels[row : row + 2, column : column + 2].reshape(4, *field.kernels.shape[2:])
     mixed: dict[int, np.ndarray] = {}
-    for number, shares in enumerate(weights):
-        seen = np.flatnonzero(np.abs(shares).sum(-1))
-        parts = {k: part for k, (box, _) in enumerate(four) if len(seen) and (part := lit.part(number, box)) is not None}
+    for number, seen in enumerate(nodes.mixing):
+        parts = {k: part for k, (box, _) in enumerate(four) if seen.any() and (part := lit.part(number, box)) is not None}
         if not parts:  # most of a moving layer is empty
             continue
-        kernels = np.einsum("cw,qwyx->cqyx", shares[seen].astype(np.float32), corners, optimize=True)
-        spread = _transformed(kernels, tiles.shape)
+        corners = nodes.around(i // tiles.parts, j // tiles.parts)
+        signals = {}
         for k, part in parts.items():
-            whole = mixed.setdefault(k, np.zeros((weights.shape[1], *spread.shape[2:]), np.complex64))
-            signal = fft.rfft2(np.flip(part, four[k][1]) * tiles.windows(i, j, part.shape), tiles.shape)
-            for channel, transforms in zip(seen, spread, strict=True):
-                whole[channel] += np.einsum("qyx,qyx->yx", signal, transforms)
+            down, across = tiles.windows(i, j, part.shape)
+            signals[k] = windowed(np.flip(part, four[k][1]), down, across, tiles.shape)
+        wholes = {k: mixed.setdefault(k, np.zeros((len(seen), *signal.shape[1:]), np.complex64)) for k, signal in signals.items()}
+        nodes.add_products(number, corners, [(wholes[k], signal) for k, signal in signals.items()])
     return [_light(mixed[k], box, axes, tiles) if k in mixed else None for k, (box, axes) in enumerate(four)]
 
 
@@ -152,63 +148,6 @@ def _light(mixed: np.ndarray, box: Box, axes: tuple[int, ...], tiles: _Tiles) ->
     """What a tile's transforms (C, m, n) are, turned back."""
     height, width = (b.stop - b.start + tiles.size - 1 for b in box)
     return np.flip(fft.irfft2(mixed, tiles.shape)[:, :height, :width], axes)
-
-
-def _transformed(kernels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Transforms (..., m, n) of kernels much smaller than the shape: no work for the rows that are empty."""
-    return fft.fft(fft.rfft(kernels, shape[1], axis=-1), shape[0], axis=-2)
-
-
-def add_far(
-    whole: np.ndarray, planes: Sequence[np.ndarray], field: PsfField, weights: np.ndarray, corner: tuple[int, int] = (0, 0)
-) -> None:
-    """Add to signals (C, H, W) of the frame what of the light of planes K x (h, w), at a corner of it, falls beyond the kernels.
-
-    It falls off by the cube of the distance.
-    """
-    step = COARSE * field.shrink
-    lost = np.einsum("kcw,ijw->kcij", weights, field.lost)
-    source = np.zeros((len(whole), *(-(-n // step) for n in whole.shape[1:])), np.float32)
-    before = [o % step for o in corner]
-    for plane, shares in zip(planes, lost, strict=True):
-        coarse = binned(np.pad(plane, [(n, 0) for n in before]) if any(before) else plane, step)
-        box = tuple(slice(o // step, o // step + n) for o, n in zip(corner, coarse.shape, strict=True))
-        for channel, share in zip(source, shares, strict=True):
-            if share.any():
-                channel[box] += coarse * over_frame(share, channel.shape, box)
-    if not source.any():
-        return
-    for plane, fallen in zip(whole, _fallen(source, field.kernels.shape[-1]), strict=True):
-        add_enlarged(plane, fallen, step)
-
-
-def _fallen(source: np.ndarray, size: int) -> np.ndarray:
-    """Light (C, h, w) in coarse cells spread beyond kernels of a size."""
-    rows, columns = source.shape[1:]
-    place = (np.arange(-FARTHEST, FARTHEST + 1) * COARSE) ** 2
-    radius = np.sqrt(np.maximum(place[:, None] + place, 1))
-    far = (1 - fading(radius, size / 2)) / radius**3
-    padded = [fft.next_fast_len(n + 2 * FARTHEST, True) for n in (rows, columns)]
-    spectrum = fft.rfft2((far / far.sum()).astype(np.float32), padded)
-    spread = fft.irfft2(fft.rfft2(source, padded) * spectrum, padded)
-    return np.asarray(spread[:, FARTHEST : FARTHEST + rows, FARTHEST : FARTHEST + columns])
-
-
-def binned(plane: np.ndarray, step: int) -> np.ndarray:
-    """Means (h, w) of blocks of a plane; what lacks at the last ones is dark."""
-    rows = np.add.reduceat(plane, np.arange(0, plane.shape[0], step), axis=0)
-    return np.add.reduceat(rows, np.arange(0, plane.shape[1], step), axis=1) / np.float32(step**2)
-
-
-def over_frame(nodes: np.ndarray, shape: tuple[int, ...], box: Box = (slice(None), slice(None))) -> np.ndarray:
-    """Values (h, w) in a box of a frame, linearly between those at the nodes (rows + 1, columns + 1) of its lower right quadrant."""
-    found = nodes
-    for axis, (length, half, part_of) in enumerate(zip(shape, TILES, box, strict=True)):
-        place = np.abs(np.arange(length)[part_of] + 0.5 - length / 2) / (length / 2) * half
-        low = np.minimum(place.astype(int), half - 1)
-        part = (place - low)[:, None] if axis == 0 else place - low
-        found = np.take(found, low, axis) * (1 - part) + np.take(found, low + 1, axis) * part
-    return found.astype(np.float32)
 
 
 def _coarsely(
@@ -231,22 +170,3 @@ def _coarsely(
         rows = slice(first, min(first + ROWS, near.planes.shape[1] * n))
         light = np.stack([enlarged(plane, n, rows) for plane in near.planes])
         take(Window(near.top * n + first, near.left * n, light).cut(frame))
-
-
-def add_enlarged(plane: np.ndarray, coarse: np.ndarray, factor: int) -> None:
-    """Add a coarse plane, enlarged, to one (H, W) that it covers, a few rows at a time."""
-    for first in range(0, len(plane), ROWS):
-        part = plane[first : first + ROWS]
-        part += enlarged(coarse, factor, slice(first, first + len(part)))[:, : part.shape[1]]
-
-
-def enlarged(plane: np.ndarray, factor: int, rows: slice = slice(None)) -> np.ndarray:
-    """Rows of a plane (h, w) at `factor` times the size, linearly between cell middles, which keep their places."""
-    for axis, part_of in ((0, rows), (1, slice(None))):
-        place = (np.arange(plane.shape[axis] * factor)[part_of] + 0.5) / factor - 0.5
-        low = np.clip(np.floor(place).astype(int), 0, max(plane.shape[axis] - 2, 0))
-        part = np.clip(place - low, 0, 1).astype(np.float32)
-        high = np.minimum(low + 1, plane.shape[axis] - 1)
-        part = part[:, None] if axis == 0 else part
-        plane = np.take(plane, low, axis) * (1 - part) + np.take(plane, high, axis) * part
-    return plane
