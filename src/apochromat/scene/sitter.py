@@ -7,6 +7,7 @@ from PIL import Image
 
 from apochromat.light.scene import Layer
 from apochromat.scene.canvas import Box, Frame, capsule, curve, is_empty, polygon, polygon_in, smoothstep
+from apochromat.scene.strokes import strokes
 from apochromat.scene.texture import fractal
 
 AWAY = 1.2  # m
@@ -77,18 +78,16 @@ class Sitter:
         cover = np.maximum.reduce(parts).astype(np.float32)
         self.tint(box, cover * (self.cover[box] > 0), factors)
 
-    def strand(self, points: np.ndarray, radius: float, colours: np.ndarray, box_cover: float) -> None:
+    def strand(self, points: np.ndarray, radius: float, colours: np.ndarray, opacity: float) -> None:
         """A hair along points (n, 2), colours (n, 6)."""
-        for (x0, y0), (x1, y1), colour in zip(points[:-1], points[1:], colours, strict=False):
-            box = self.frame.box(min(x0, x1) - radius, min(y0, y1) - radius, max(x0, x1) + radius, max(y0, y1) + radius, 1.0)
-            if is_empty(box):
-                continue
-            share = np.clip(capsule(self.frame, box, (x0, y0, x1, y1), (radius, radius)), 0, 1).astype(np.float32) * np.float32(box_cover)
-            part = self.cover[box]
-            part += share * (1 - part)
-            for plane, weight in zip(self.planes, colour, strict=True):
-                piece = plane[box]
-                piece += share * (weight - piece)
+        ends = np.column_stack([points[:-1], points[1:]])
+        for turn in (0, 1):  # every second piece: these do not touch each other
+            pieces = ends[turn::2]
+            for cells, cover, number in strokes(self.frame, pieces, np.full((len(pieces), 2), radius)):
+                share = cover * np.float32(opacity)
+                for plane, weight in zip((self.cover, *self.planes), (np.ones(len(points)), *colours.T), strict=True):
+                    before = plane.ravel()[cells]
+                    plane.ravel()[cells] = before + share * (weight[turn::2][number] - before)
 
 
 def relief(frame: Frame, outline: np.ndarray, depth: float, box: Box) -> tuple[np.ndarray, np.ndarray]:

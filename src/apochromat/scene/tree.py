@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from apochromat.scene.canvas import Frame, capsule, is_empty
+from apochromat.scene.canvas import Frame
+from apochromat.scene.strokes import strokes
 
 
 def grow(
@@ -47,11 +48,8 @@ def grow(
 
 def tree_cover(frame: Frame, pieces: np.ndarray) -> np.ndarray:
     """Cover (H, W) float32 of the pieces together; within a cell the widest of them counts."""
-    cover = np.zeros((frame.height, frame.width), np.float32)
-    for x0, y0, x1, y1, r0, r1, _ in pieces:
-        reach = max(r0, r1)
-        box = frame.box(min(x0, x1) - reach, min(y0, y1) - reach, max(x0, x1) + reach, max(y0, y1) + reach)
-        if not is_empty(box):
-            part = cover[box]
-            np.maximum(part, capsule(frame, box, (x0, y0, x1, y1), (r0, r1)), out=part)
-    return cover
+    cover = np.zeros(frame.height * frame.width, np.float32)
+    pieces = pieces[np.argsort(pieces[:, 4])]  # those of like size together
+    for cells, share, _ in strokes(frame, pieces[:, :4], pieces[:, 4:6]):
+        np.maximum.at(cover, cells, share)
+    return cover.reshape(frame.height, frame.width)
