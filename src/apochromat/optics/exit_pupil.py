@@ -5,6 +5,8 @@ fields, whose pupil is anamorphic, and for distorted pupils. A few hundred rays 
 wavelength; polynomials over their directions carry what the grid needs: the angle eikonal (M. Born, E. Wolf, "Principles of Optics",
 section 4.1), whose derivative is where a ray lands; where it started, whose Jacobian is its light; and by how much it clears the stop
 and the edges that cut deepest. What the fit leaves of the path is known, and if it is too much, more rays and a higher degree follow.
+Where rays get lost within the stop, because they miss a surface or are totally reflected, the beam ends at the last that arrive:
+polynomials are not followed beyond them.
 
 Light is that of a uniformly lit object's beam per unit of direction cosines. Cells that an edge cuts count by the part that is open.
 """
@@ -33,7 +35,7 @@ EDGES = 4  # apertures, besides the stop, that may cut one beam
 ASTRAY = 30.0  # wavelengths and RMS distances of the clear rays from the image point, beyond which a clipped ray counts as lost
 RIDGE = 1e-9  # on the equations of the fit: a pupil far from the stop's disc leaves some polynomials open
 SMOOTH = 10  # degree of the polynomials of all but the path
-BEYOND = 1.02  # of the farthest node, to which polynomials are followed
+FACETS, BEYOND = 64, 1.02  # of the polygon about the rays that arrive; of its size, where none are lost, to which polynomials are followed
 
 
 class Beam(NamedTuple):
@@ -50,7 +52,8 @@ class Beam(NamedTuple):
     source: Any  # (2, ...) mm, where rays start
     margins: Any  # (1 + EDGES, ...) of the stop and of the edges that cut deepest: positive inside
     spread: Any  # mm, the furthest that a ray that passes lands from the image point along either axis, in any of the planes asked for
-    reach: Any  # of the farthest node from the middle, in half widths
+    bounds: Any  # (FACETS,) of the polygon beyond which there are no rays: distances of its sides from the middle, in half widths
+    arriving: Any  # share of the stop whose rays arrive at all
     residual: Any  # waves RMS that the polynomial leaves of the path
 
 
@@ -103,6 +106,20 @@ def _nodes(level: int) -> np.ndarray:
     return np.concatenate([rings(count, arms)[0], np.stack([np.cos(angle), np.sin(angle)], -1)])
 
 
+@cache
+def _shares(level: int) -> np.ndarray:
+    """What each of the nodes (P,) has of the stop's area: those on its rim, nothing."""
+    _, count, arms = LEVELS[level]
+    return np.concatenate([rings(count, arms)[1], np.zeros(arms)])
+
+
+@cache
+def _facets() -> np.ndarray:
+    """Directions (FACETS, 2) from the middle of the beam to the sides of the polygon about it."""
+    angle = 2 * np.pi * np.arange(FACETS) / FACETS
+    return np.stack([np.cos(angle), np.sin(angle)], -1)
+
+
 def _source(lens: Lens, ray: Ray, config: Any) -> Any:
     """Coordinates (P, 2) whose area is a beam's light: start of rays from infinity, sines at a near object times its distance."""
     vergence = jnp.asarray(lens.object_vergence)[config]
@@ -145,13 +162,16 @@ def _fitted(
     place = jnp.where(arrives[:, None], (toward - middle) / half, 0.0)
     coefficients, left = _least_squares(place, jnp.where(arrives[:, None], values, 0.0), weight, level)
     waves = left[:, 0] / (wavelength * 1e-6)
-    reach = jnp.sqrt((place**2).sum(-1).max())
+    bounds = (place @ _facets().T).max(0) * jnp.where(arrives.all(), BEYOND, 1.0)
+    arriving = jnp.where(arrives, jnp.asarray(_shares(level)), 0.0).sum()
     residual = jnp.sqrt(jnp.where(clear, waves**2, 0.0).sum() / jnp.maximum(clear.sum(), 1))
     slopes = toward / jnp.abs(end.N)[:, None] - drift @ turn.T
     apart = jnp.abs(landed + planes[:, None, None] * slopes)
     spread = jnp.where(clear[:, None], apart, 0.0).max()
     lead_of, source, edges = coefficients[0], coefficients[1:3], coefficients[3:]
-    return Beam(wavelength, medium, turn, middle, half, turn @ point, turn @ drift, lead_of, source, edges, spread, reach, residual)
+    return Beam(
+        wavelength, medium, turn, middle, half, turn @ point, turn @ drift, lead_of, source, edges, spread, bounds, arriving, residual
+    )  # fmt: skip
 
 
 def _astray(landed: Any, clear: Any, least_mm: Any) -> Any:
@@ -211,7 +231,7 @@ def legendre(place: Any, degree: int) -> Any:
 def pupil_on_grid(beam: Beam, count: int, step: Any) -> Pupil:
     """The grid of `count` x `count` directions, `step` (2,) apart in direction cosines; inside jit."""
     offset = jnp.arange(count) - (count - 1) / 2
-    limit = BEYOND * beam.reach
+    limit = beam.bounds.max()
     places = [jnp.clip(offset * step[i] / beam.half[i], -limit, limit) for i in (0, 1)]
     degree = beam.lead.shape[-1] - 1
     values, slopes = zip(*(jax.jvp(partial(legendre, degree=degree), (p,), (jnp.ones_like(p),)) for p in places), strict=True)
@@ -223,9 +243,10 @@ def pupil_on_grid(beam: Beam, count: int, step: Any) -> Pupil:
 
     dx, dy = over(beam.source, 0), over(beam.source, 1)
     density = jnp.abs(dx[0] * dy[1] - dx[1] * dy[0])
-    within = places[1][:, None] ** 2 + places[0] ** 2 <= limit**2
-    cover = _covered(over(beam.margins)) * within
-    whole = jnp.maximum((cover[0] * density).sum(), 1e-30)
+    along, across = (side[:, None, None] for side in _facets().T)
+    within = (beam.bounds[:, None, None] - along * places[0] - across * places[1][:, None]).min(0)
+    cover = _covered(jnp.concatenate([over(beam.margins), within[None]]))
+    whole = jnp.maximum((jnp.minimum(cover[0], cover[-1]) * density).sum(), 1e-30) / jnp.maximum(beam.arriving, 1e-30)
     opened = cover.min(0)
     beside = tuple(over(beam.lead, i) / beam.medium for i in (0, 1))
     toward = jnp.meshgrid(*(beam.middle[i] + offset * step[i] for i in (0, 1)))

@@ -24,7 +24,7 @@ TILES = (4, 5)  # of one quadrant, rows and columns, with a node at each corner
 SIZES, MARGIN, COARSEST = (63, 95, 127), 10, 8  # of kernels in cells, beyond the farthest ray, and the most that one of theirs stands for
 STRETCH = 0.01  # of an ideal height, either way, over which the local magnification is taken
 FAINTEST = 1024.0  # times a kernel, as it is kept: half floats then reach down to 1e-10
-VERSION = 12  # of what is kept on disk
+VERSION = 13  # of what is kept on disk
 Told = Callable[[float], None]
 
 
