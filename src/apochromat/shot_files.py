@@ -25,6 +25,8 @@ from apochromat.shoot import Ideal, Shot, white_luminance
 WHEN = datetime(2025, 11, 1, 19, 0, 0)  # of every burst, so that the same seed gives the same file
 PHOTO_DIAGONAL_MM = 43.2666  # of 36 x 24 mm
 THUMBNAIL = 256  # pixels, its longer side
+TILE = 256  # pixels, the side of a file's tiles, which are compressed on every core
+LEAST_TILES = 4  # across: narrower frames are one strip (LibRaw misreads a mosaic of just two tiles across)
 MAP_POINTS = (13, 17)  # of a GainMap
 
 
@@ -101,8 +103,9 @@ def thumbnail(frame: RawFrame) -> np.ndarray:
     """A small sRGB picture (h, w, 3) uint8 of a mosaic, its white balanced, for those who only look."""
     step = 2 * max(1, max(frame.samples.shape) // (2 * THUMBNAIL))
     height, width = (n // step * step for n in frame.samples.shape)
-    signal = frame.samples[:height, :width].astype(np.float32) - float(frame.levels.black.ravel()[0])
-    cells = signal.reshape(height // step, step // 2, 2, width // step, step // 2, 2).mean((1, 4))  # (h, 2, w, 2)
+    rows = frame.samples[:height, :width].reshape(height // step, step // 2, 2, width).sum(1, dtype=np.uint32)
+    cells = rows.reshape(height // step, 2, width // step, step // 2, 2).mean(3) / (step // 2)  # (h, 2, w, 2)
+    cells -= float(frame.levels.black.ravel()[0])
     rgb = np.stack([cells[:, 0, :, 0], (cells[:, 0, :, 1] + cells[:, 1, :, 0]) / 2, cells[:, 1, :, 1]], -1)
     neutral = frame.profile.as_shot_neutral
     assert neutral is not None
@@ -112,10 +115,11 @@ def thumbnail(frame: RawFrame) -> np.ndarray:
     return np.rint(255 * np.where(rgb < 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055)).astype(np.uint8)
 
 
-def write_shot(shot: Shot, rig: Rig, scene: Scene, path: Path, *, opcodes: bool = False, overwrite: bool = False) -> Path:
-    """Write a shot's DNG. Raises RawError."""
+def write_shot(shot: Shot, rig: Rig, scene: Scene, path: Path, *, opcodes: bool = False, overwrite: bool = False, threads: int = 2) -> Path:
+    """Write a shot's DNG, the same on any number of threads. Raises RawError."""
     frame = raw_frame(shot, rig, scene, opcodes=opcodes)
-    return write_dng(frame, path, thumbnail=thumbnail(frame), overwrite=overwrite)
+    tile = TILE if frame.samples.shape[1] >= LEAST_TILES * TILE else 0
+    return write_dng(frame, path, tile=tile, thumbnail=thumbnail(frame), overwrite=overwrite, threads=threads)
 
 
 def truth_names(folder: Path, stems: Sequence[str]) -> list[Path]:

@@ -172,8 +172,8 @@ MAIN = {  # of the first directory: the thumbnail, camera and shot; None: any va
 }  # fmt: skip
 RAW = {  # of the mosaic's directory
     Tag.NewSubfileType: 0, Tag.ImageWidth: 1024, Tag.ImageLength: 768, Tag.BitsPerSample: 16, Tag.Compression: 7,
-    Tag.PhotometricInterpretation: 32803, Tag.SamplesPerPixel: 1, Tag.PlanarConfiguration: 1, Tag.StripOffsets: None,
-    Tag.StripByteCounts: None, Tag.RowsPerStrip: 768, Tag.CFARepeatPatternDim: (2, 2), Tag.CFAPattern: b"\0\1\1\2",
+    Tag.PhotometricInterpretation: 32803, Tag.SamplesPerPixel: 1, Tag.PlanarConfiguration: 1, Tag.TileOffsets: None,
+    Tag.TileByteCounts: None, Tag.TileWidth: 256, Tag.TileLength: 256, Tag.CFARepeatPatternDim: (2, 2), Tag.CFAPattern: b"\0\1\1\2",
     Tag.CFAPlaneColor: b"\0\1\2", Tag.CFALayout: 1, Tag.BlackLevelRepeatDim: (1, 1), Tag.BlackLevel: None, Tag.WhiteLevel: 65535,
     Tag.DefaultScale: None, Tag.DefaultCropOrigin: (0, 0), Tag.DefaultCropSize: (1024, 768), Tag.ActiveArea: (0, 0, 768, 1024),
     Tag.NoiseProfile: None,

@@ -102,6 +102,14 @@ def test_a_frame_written_and_read_is_the_same_frame(build, options, tmp_path):
     assert_same(raw.read(raw.write_dng(frame, tmp_path / "a.dng", **options)), frame)
 
 
+@pytest.mark.parametrize("compression", ["none", "ljpeg", "jpegxl"])
+def test_tiles_are_the_same_on_any_number_of_threads(compression, tmp_path):
+    frame = proraw_like()
+    files = [raw.write_dng(frame, tmp_path / f"{n}.dng", compression=compression, tile=32, threads=n) for n in (1, 2, 5)]
+    assert len({path.read_bytes() for path in files}) == 1
+    assert_same(raw.read(files[0]), frame)
+
+
 def test_lossy_jpeg_keeps_the_picture(tmp_path):
     frame = proraw_like(bits=8)
     found = raw.read(raw.write_dng(frame, tmp_path / "a.dng", compression="jpeg"))
@@ -330,6 +338,8 @@ def test_writing_refuses_what_would_be_lost_and_leaves_nothing_behind(tmp_path):
         raw.write_dng(frame, path, compression="zip")
     with pytest.raises(RawError, match="float32 samples, found ljpeg"):
         raw.write_dng(floating(frame), path)
+    with pytest.raises(RawError, match="at least 1 thread, found 0"):
+        raw.write_dng(frame, path, threads=0)
     with pytest.raises(RawError, match="expected a place to write to"):
         raw.write_dng(frame, tmp_path / "missing" / "a.dng")
     assert list(tmp_path.iterdir()) == []

@@ -238,7 +238,7 @@ def _written(
     shots = []
     for k, shot in enumerate(frames_of(ideal, rig, exposures, seed=taking.seed, still=taking.tripod, threads=_threads())):
         steps.tell("frames", k / len(names))
-        shot_files.write_shot(shot, rig, scene, names[k], opcodes=files.opcodes, overwrite=files.overwrite)
+        shot_files.write_shot(shot, rig, scene, names[k], opcodes=files.opcodes, overwrite=files.overwrite, threads=_threads())
         if truth:
             shot_files.write_frame_truth(shot, rig, folder, names[k].stem, files.overwrite)
         if shot.clipped > MOSTLY:

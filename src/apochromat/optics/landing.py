@@ -1,27 +1,23 @@
 """Where the ideal image lands on the sensor: distortion, shading, hand tremor and rolling shutter in one resampling.
 
-Each pixel samples the one channel that its colour filter lets through; see `resampling.py`.
+Each pixel samples the one channel that its colour filter lets through; see `resampling.py`, and `kernels/land.py` for how.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
+from apochromat.native import kernels
 from apochromat.optics.focused import Mapping
-from apochromat.optics.resampling import ROWS, on_device, sampled, sampled_along, softly
+from apochromat.optics.resampling import STILL, Way, bands, landing_inputs, sampled_along
 
 FINEST = 0.5  # pixels of motion between two instants of an exposure
 MOST_INSTANTS = 12
-FAINT = 0.1  # of the brightest pixel around: those below are looked at
-ABOUT = 5  # pixels of the same place in the mosaic, a way, that are around
+FAINT = 0.1  # of the brightest of the 5 x 5 pixels around of the same place in the mosaic: those below are looked at
 WITHIN = 1.2  # times, up or down, of what softer taps have there such a pixel is
-BLOCK = 128  # pixels a way looked at at once
 TABLE = 4096  # heights at which mapping and shading are looked up
 
 
@@ -59,123 +55,65 @@ def landed(
     a pixel of each channel gets at the heights `seen.real_mm`, beside what the signals say. oversample: cells of the signals per pixel,
     either way. side: pixels a side of one colour, 2 for a quad-Bayer mosaic.
     """
+    way = _way(shape, pitch_mm, seen, shading, path, shutter, oversample)
     mosaic = np.empty(shape, np.float32)
-    view = _View([on_device(plane) for plane in signals], shape, oversample, _Radial.of(shape, pitch_mm, seen, shading), path, shutter)
-    band = 2 * side * ROWS
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda top: _band(view, top, side, mosaic[top : top + band]), range(0, shape[0], band)))
+        _land(signals, way, oversample, side, 0.0, mosaic, pool)
         if light is not None:
-            phases = [(row, column) for row in range(2 * side) for column in range(2 * side)]
-            list(pool.map(lambda phase: _limit(view, light, side, phase, mosaic), phases))
+            _limit(light, way, oversample, side, mosaic, pool)
     return mosaic
 
 
 def placed(signals: np.ndarray, shape: tuple[int, int], oversample: float, threads: int = 2) -> np.ndarray:
     """Prepared signals (C, h, w) on pixels (C, H, W) float32 about the middle, where an ideal lens would place them."""
     out = np.empty((len(signals), *shape), np.float32)
-    planes = [on_device(plane) for plane in signals]
-    x = ((np.arange(shape[1]) - (shape[1] - 1) / 2) * oversample)[None]
-
-    def one(top: int) -> None:
-        rows = np.arange(top, min(top + ROWS, shape[0]))
-        y = ((rows - (shape[0] - 1) / 2) * oversample)[:, None]
-        for plane, found in zip(planes, out, strict=True):
-            found[rows] = sampled(plane, y + 0 * x, x + 0 * y, oversample)
-
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, range(0, shape[0], ROWS)))
+        for number, plane in enumerate(out):
+            _land(signals[number : number + 1], STILL, oversample, 1, -np.inf, plane, pool)
     return out
 
 
-@dataclass(frozen=True)
-class _Radial:
-    """Even tables over the squared height, 0 at the middle and 1 at the corner: ideal over real height (n,), shading (C, n)."""
-
-    corner: float  # pixels
-    ratio: np.ndarray
-    shading: np.ndarray
-
-    @classmethod
-    def of(cls, shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray) -> _Radial:
-        corner = float(np.hypot(*shape)) / 2
-        height_mm = np.sqrt(np.maximum(np.linspace(0, 1, TABLE), 1e-12)) * corner * pitch_mm
-        light = np.stack([np.interp(height_mm, seen.real_mm, channel, right=0.0) for channel in shading])
-        return cls(corner, seen.ideal(height_mm) / height_mm, light)
-
-    def at(self, y: np.ndarray, x: np.ndarray, channel: int) -> tuple[np.ndarray, np.ndarray]:
-        """Ratio and shading of one channel at pixels from the middle."""
-        place = (y**2 + x**2) * ((TABLE - 1) / self.corner**2)
-        low = np.minimum(place.astype(np.int32), TABLE - 2)
-        part = place - low
-        ratio, light = ((table.take(low) * (1 - part) + table.take(low + 1) * part) for table in (self.ratio, self.shading[channel]))
-        return ratio, light
+def _way(
+    shape: tuple[int, int], pitch_mm: float, seen: Mapping, shading: np.ndarray, path: Path, shutter: Shutter, oversample: float
+) -> Way:
+    """Tables over the squared height, from the middle to the corner, and the motion of each row."""
+    corner = float(np.hypot(*shape)) / 2  # pixels
+    height_mm = np.sqrt(np.maximum(np.linspace(0, 1, TABLE), 1e-12)) * corner * pitch_mm
+    share = [np.interp(height_mm, seen.real_mm, channel, right=0.0) for channel in shading]
+    when = _instants(path, shutter)
+    right, down, turn = path.at(shutter.start_s + np.arange(shape[0]) / shape[0] * shutter.read_out_s + when[:, None])
+    motion = np.stack([down * oversample, right * oversample, turn])
+    return Way(np.stack([seen.ideal(height_mm) / height_mm, *share]), (TABLE - 1) / (corner * oversample) ** 2, motion)
 
 
-@dataclass(frozen=True)
-class _View:
-    """What every pixel of a mosaic is found from."""
-
-    planes: list[Any]
-    shape: tuple[int, int]
-    oversample: float
-    radial: _Radial
-    path: Path
-    shutter: Shutter
+def _land(signals: np.ndarray, way: Way, oversample: float, side: int, least: float, out: np.ndarray, pool: Executor) -> None:
+    """Pixels (H, W) of a mosaic, or of a single plane, none below `least`."""
+    given = landing_inputs(signals, oversample, way)
+    size = {"shape_height": out.shape[0], "shape_width": out.shape[1], "quad": side - 1, "oversample": oversample, "least": least}
+    list(pool.map(lambda rows: kernels.land(**given, **size, top=rows.start, landed=out[rows]), bands(len(out))))
 
 
-def _band(view: _View, top: int, side: int, out: np.ndarray) -> None:
-    """Rows of the mosaic from `top` on."""
-    period = 2 * side
-    for row in range(period):
-        for column in range(period):
-            rows, columns = np.arange(top + row, top + len(out), period), np.arange(column, view.shape[1], period)
-            out[row::period, column::period] = _colour(view, row // side + column // side, rows, columns)
-
-
-def _colour(view: _View, channel: int, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Pixels of one colour: the mean of their samples over the exposure."""
-    shutter, scale = view.shutter, view.oversample
-    y, x = (rows - (view.shape[0] - 1) / 2)[:, None], (columns - (view.shape[1] - 1) / 2)[None]  # pixels from the middle
-    ratio, light = view.radial.at(y, x, channel)
-    when = _instants(view.path, shutter)
-    right, down, turn = view.path.at(shutter.start_s + rows / view.shape[0] * shutter.read_out_s + when[:, None])
-    total = sampled_along(view.planes[channel], y * ratio * scale, x * ratio * scale, down * scale, right * scale, turn, scale)
-    return np.maximum(total * (light / len(when)).astype(np.float32), 0)
-
-
-def _limit(view: _View, light: np.ndarray, side: int, phase: tuple[int, int], mosaic: np.ndarray) -> None:
-    """Keep pixels of one phase of the mosaic, much darker than others around, near what softer taps have there: a flux limit.
+def _limit(light: np.ndarray, way: Way, oversample: float, side: int, mosaic: np.ndarray, pool: Executor) -> None:
+    """Keep pixels of a mosaic, much darker than others around, near what softer taps have there: a flux limit.
 
     After S. T. Zalesak, "Fully multidimensional flux-corrected transport algorithms for fluids", J. Comput. Phys. 31, 1979: where a sharp
     scheme oscillates, one that cannot bounds it.
     """
-    period, channel = 2 * side, phase[0] // side + phase[1] // side
-    plane, scale = mosaic[phase[0] :: period, phase[1] :: period], view.oversample
-    when, before = _instants(view.path, view.shutter), plane.copy()
-    for at in _faint(before):
-        rows, columns = (start + period * index for start, index in zip(phase, at, strict=True))
-        y, x = rows - (view.shape[0] - 1) / 2, columns - (view.shape[1] - 1) / 2
-        ratio, share = view.radial.at(y, x, channel)
-        y, x, total = y * ratio, x * ratio, np.zeros(len(y), np.float32)
-        for instant in when:
-            right, down, turn = view.path.at(view.shutter.start_s + rows / view.shape[0] * view.shutter.read_out_s + instant)
-            v, u = y - down, x - right
-            total += softly(light[channel], (v - turn * u) * scale, (u + turn * v) * scale, scale)
-        soft = total * (share / len(when)).astype(np.float32)
-        plane[at] = np.clip(plane[at], soft / WITHIN, soft * WITHIN)
+    faint, period = np.empty(mosaic.shape, np.uint8), 2 * side
 
+    def find(rows: slice) -> None:
+        kernels.land_faint(mosaic=mosaic, top=rows.start, period=period, share=FAINT, faint=faint[rows])
 
-def _faint(plane: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows and columns of pixels much darker than the brightest around, block by block."""
-    for top in range(0, plane.shape[0], BLOCK):
-        for left in range(0, plane.shape[1], BLOCK):
-            first = max(top - ABOUT // 2, 0), max(left - ABOUT // 2, 0)
-            around = plane[first[0] : top + BLOCK + ABOUT // 2, first[1] : left + BLOCK + ABOUT // 2]
-            if around.min() < FAINT * around.max():
-                brightest = maximum_filter(around, ABOUT)[top - first[0] :, left - first[1] :][:BLOCK, :BLOCK]
-                rows, columns = np.nonzero(plane[top : top + BLOCK, left : left + BLOCK] < FAINT * brightest)
-                if len(rows):
-                    yield rows + top, columns + left
+    def keep(rows: slice) -> None:
+        row, column = np.divmod(np.flatnonzero(faint[rows].view(bool)), mosaic.shape[1])
+        row += rows.start
+        y, x = ((place - (n - 1) / 2) * oversample for place, n in zip((row, column), mosaic.shape, strict=True))
+        color = row // side % 2 + column // side % 2
+        soft = sampled_along(light, y, x, color, row, oversample, way)
+        mosaic[row, column] = np.clip(mosaic[row, column], soft / WITHIN, soft * WITHIN)
+
+    for step in (find, keep):  # all are found before one is changed
+        list(pool.map(step, bands(len(mosaic))))
 
 
 def _instants(path: Path, shutter: Shutter) -> np.ndarray:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +14,7 @@ from apochromat.light.raw_frame import ColorProfile, Levels, RawFrame
 from apochromat.raw import opcodes
 from apochromat.raw.errors import RawError, naming
 from apochromat.raw.merged import put_composite, put_frames
+from apochromat.raw.segment_writer import compressed
 from apochromat.raw.segments import DEFLATE, JPEG, JPEG_XL, LOSSY_JPEG, UNCOMPRESSED
 from apochromat.raw.tags import Tag
 from apochromat.raw.tiff_writer import ASCII, BYTE, DOUBLE, LONG, RATIONAL, SHORT, SRATIONAL, UNDEFINED, Directory, tiff_bytes
@@ -49,21 +48,23 @@ def write_dng(
     bits: int = 0,
     thumbnail: np.ndarray | None = None,
     overwrite: bool = False,
+    threads: int = 1,
 ) -> Path:
     """Write a frame as DNG and give the path back; the file appears whole or not at all.
 
     compression: "none", "ljpeg" (lossless JPEG, the default) and "jpegxl" (lossless) are exact; "jpeg" is lossy, for 8-bit codes.
         Floating-point frames are written as 32-bit floats, "none" or "deflate": DNG knows no other way.
-    tile: side of square tiles in pixels (a multiple of 16); 0 writes one strip.
+    tile: side of square tiles in pixels (a multiple of 16); 0 writes one strip. LibRaw misreads a mosaic of just two tiles across.
     bits: bits per integer sample, 8 to 16; 0 means 16 (8 for "jpeg").
     thumbnail: (h, w, 3) uint8 sRGB, put first in the file, the RAW picture in a directory below it.
+    threads: how many tiles are compressed at a time, from 1; the file is the same.
     Raises RawError where the frame and the wish do not fit, the file exists, or it cannot be written.
     """
     path = Path(path)
     with naming(path):
         if path.exists() and not overwrite:
             raise RawError("expected a new file name, found an existing file")
-        directory = dng_directory(frame, compression, tile, bits)
+        directory = dng_directory(frame, compression, tile, bits, threads)
         write_blocks(path, tiff_bytes(directory if thumbnail is None else _below_thumbnail(directory, thumbnail)))
     return path
 
@@ -88,11 +89,12 @@ def _below_thumbnail(raw: Directory, thumbnail: np.ndarray) -> Directory:
     return main
 
 
-def dng_directory(frame: RawFrame, compression: Compression, tile: int = 0, bits: int = 0) -> Directory:
+def dng_directory(frame: RawFrame, compression: Compression, tile: int = 0, bits: int = 0, threads: int = 1) -> Directory:
     """The one directory of a frame's DNG, before it is laid out in a file; arguments as of `write_dng`."""
     bits = 32 if frame.samples.dtype.kind == "f" else bits or (8 if compression == "jpeg" else 16)
-    _check_wish(frame, compression, bits, tile)
+    _check_wish(frame, compression, bits, tile, threads)
     directory = Directory(is_tiled=bool(tile))
+    directory.segments = compressed(frame, compression, bits, tile, threads)
     _put_picture(directory, frame, compression, bits, tile)
     _put_geometry(directory, frame)
     _put_levels(directory, frame.levels, frame.is_mosaic)
@@ -102,7 +104,7 @@ def dng_directory(frame: RawFrame, compression: Compression, tile: int = 0, bits
     return directory
 
 
-def _check_wish(frame: RawFrame, compression: str, bits: int, tile: int) -> None:
+def _check_wish(frame: RawFrame, compression: str, bits: int, tile: int, threads: int) -> None:
     if compression not in CODES:
         raise RawError(f"expected a compression among {', '.join(CODES)}, found {compression!r}")
     suited = ("none", "deflate") if bits == 32 else ("none", "ljpeg", "jpegxl", "jpeg")
@@ -112,14 +114,14 @@ def _check_wish(frame: RawFrame, compression: str, bits: int, tile: int) -> None
         raise RawError(f"expected samples that fit into {bits} bits, found {frame.samples.max(initial=0)}")
     if tile < 0 or tile % 16:
         raise RawError(f"expected a tile side that is a multiple of 16, found {tile}")
+    if threads < 1:
+        raise RawError(f"expected at least 1 thread, found {threads}")
 
 
 def _put_picture(directory: Directory, frame: RawFrame, compression: str, bits: int, tile: int) -> None:
-    """The samples and the tags that say how they are stored."""
+    """The tags that say how the samples are stored."""
     height, width = frame.samples.shape[:2]
     planes = 1 if frame.samples.ndim == 2 else frame.samples.shape[2]
-    encode = _encoder(compression, bits, frame.is_mosaic)
-    directory.segments = [encode(block) for block in _blocks(frame.samples, tile)]
     directory.put(Tag.NewSubfileType, LONG, 0)
     directory.put(Tag.ImageWidth, LONG, width)
     directory.put(Tag.ImageLength, LONG, height)
@@ -139,56 +141,6 @@ def _put_picture(directory: Directory, frame: RawFrame, compression: str, bits: 
     version = (1, 7, 1, 0) if compression == "jpegxl" else (1, 4, 0, 0)
     directory.put(Tag.DNGVersion, BYTE, bytes(version))
     directory.put(Tag.DNGBackwardVersion, BYTE, bytes((1, 1, 0, 0) if is_plain else version))
-
-
-def _blocks(samples: np.ndarray, tile: int) -> list[np.ndarray]:
-    """One strip, or tiles, those at the right and bottom filled up by repeating the last samples."""
-    if not tile:
-        return [samples]
-    height, width = samples.shape[:2]
-    fill = ((0, -height % tile), (0, -width % tile), *(((0, 0),) * (samples.ndim - 2)))
-    full = np.pad(samples, fill, mode="edge")
-    return [full[y : y + tile, x : x + tile] for y in range(0, height, tile) for x in range(0, width, tile)]
-
-
-def _encoder(compression: str, bits: int, is_mosaic: bool) -> Callable[[np.ndarray], Any]:
-    """A function from a block of samples to its stored bytes."""
-    if compression == "none":
-        return lambda block: _packed(block, bits)
-    if compression == "deflate":
-        return lambda block: zlib.compress(_differenced(block), 6)
-    import imagecodecs
-
-    if compression == "jpegxl":
-        return lambda block: imagecodecs.jpegxl_encode(_integers(block, bits), lossless=True, bitspersample=bits)
-    if compression == "jpeg":
-        return lambda block: imagecodecs.jpeg8_encode(_integers(block, 8), 95, subsampling="444")
-    return lambda block: imagecodecs.jpeg8_encode(_paired(_integers(block, bits), is_mosaic), lossless=True, bitspersample=bits)
-
-
-def _integers(block: np.ndarray, bits: int) -> np.ndarray:
-    return np.ascontiguousarray(block, np.uint8 if bits == 8 else np.uint16)
-
-
-def _paired(block: np.ndarray, is_mosaic: bool) -> np.ndarray:
-    """A mosaic's columns as two components, so that each sample is predicted from one of its own colour."""
-    height, width = block.shape[:2]
-    return block.reshape(height, width // 2, 2) if is_mosaic and width % 2 == 0 else block
-
-
-def _packed(block: np.ndarray, bits: int) -> bytes:
-    """Uncompressed samples: whole bytes little-endian, odd depths packed from the most significant bit, rows on byte borders."""
-    if bits in (8, 16, 32):
-        return block.astype({8: "<u1", 16: "<u2", 32: "<f4"}[bits]).tobytes()
-    octets = block.astype(">u2").reshape(len(block), -1, 1).view(np.uint8)
-    return np.packbits(np.unpackbits(octets, axis=-1)[:, :, 16 - bits :].reshape(len(block), -1), axis=1).tobytes()
-
-
-def _differenced(block: np.ndarray) -> bytes:
-    """32-bit floats as rows of byte planes, most significant first, each byte less the one before it (TIFF predictor 3)."""
-    planes = 1 if block.ndim == 2 else block.shape[2]
-    octets = np.ascontiguousarray(block, ">f4").view(np.uint8).reshape(len(block), -1, 4).transpose(0, 2, 1).reshape(len(block), -1)
-    return np.concatenate([octets[:, :planes], octets[:, planes:] - octets[:, :-planes]], axis=1).tobytes()
 
 
 def _put_geometry(directory: Directory, frame: RawFrame) -> None:
