@@ -93,11 +93,14 @@ def test_simulated_flats_give_the_declared_numbers_of_each_gain_mode(name, reado
 
 @pytest.mark.parametrize("name", sensor_names())
 def test_read_noise_before_and_behind_the_amplifier_from_two_gains(name):
-    """Seed 23: sigma^2 = read^2 + (converter DN * e-/DN)^2 for each conversion, so that two analogue gains tell them apart."""
+    """Seed 23: sigma^2 = read^2 + (converter DN * e-/DN)^2 for each conversion, so that two analogue gains tell them apart.
+
+    At neither does the converter's zero cut the noise: it lies 5 sigma below the dark level or more.
+    """
     chip, declared = sensor(name), sensor(name).readouts[0]
     count = chip.binning.digital.value**2
     found = []
-    for gain in (1.0, 16.0):
+    for gain in (1.0, 8.0):
         pairs, e_dn = flats(chip, declared.name, [0.0] * 8, 23, analogue_gain=gain), declared.conversion_e_dn.value / gain
         variance = np.mean([p.variance - p.row_variance for p in pairs])
         found.append((e_dn**2, (variance / count - 1 / 12) * e_dn**2))

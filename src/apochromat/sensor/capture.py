@@ -3,8 +3,8 @@
 The model is that of the EMVA 1288 standard (release 4.0, section 2) with more than one read-out: shot noise is Poisson's, all other
 noise normal. Storing is dithered with triangular noise (S. P. Lipshitz, R. A. Wannamaker, J. Vanderkooy, "Quantization and dither:
 a theoretical survey", J. Audio Eng. Soc. 40, 1992): the converter's numbers, rounded once more, would else have a mean and a variance
-that depend on where the two scales meet. Each block of 64 rows has its own stream, seeded by (seed, frame, block): the result does
-not depend on the number of threads.
+that depend on where the two scales meet. Bands of rows go through compiled kernels (`draws.py`) one by one, so that what they need stays
+in the cache; the result does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from apochromat.light.noise import NoiseModel
+from apochromat.sensor import draws
 from apochromat.sensor.description import Sensor
 from apochromat.sensor.errors import SensorError
-from apochromat.sensor.operating_point import Conversion, OperatingPoint, conversion, dark_signal, operating_point
+from apochromat.sensor.operating_point import Conversion, conversion, dark_signal, operating_point
 
-_BLOCK = 64
+_BLOCK = 32  # rows of a band
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,13 @@ def capture(
     """
     point = operating_point(sensor, iso=iso, exposure_s=exposure_s, temperature_c=temperature_c)
     mean = _checked(mean, sensor)
-    samples, chosen = np.empty(mean.shape, np.uint16), np.zeros(mean.shape, np.uint8)
+    samples, chosen = np.empty(mean.shape, np.uint16), np.empty(mean.shape, np.uint8)
+    levels = {"dark_e": point.dark_e, "per_e": 1 / point.e_dn, "black": point.black, "white": point.white}
 
     def work(block: int) -> None:
-        rows, rng = slice(block * _BLOCK, (block + 1) * _BLOCK), _stream(seed, frame, block)
-        charge, fixed = _charge(mean, sensor, block, point.dark_e, rng)
-        samples[rows], chosen[rows] = _combined(charge, fixed, point, rng)
+        found = _numbers(mean, sensor, block, point.dark_e, point.conversions, levels, (seed, frame), is_stored=True)
+        rows = slice(block * _BLOCK, (block + 1) * _BLOCK)
+        samples[rows], chosen[rows] = found[:, 0], found[:, 1]
 
     _for_blocks(work, mean.shape[0], threads)
     return Captured(
@@ -102,11 +104,11 @@ def capture_readout(
     mean = _checked(mean, sensor)
     samples = np.empty(mean.shape, np.uint16)
 
+    levels = {"dark_e": 0.0, "per_e": 1 / readout.e_dn, "black": readout.offset_dn, "white": readout.most_dn}
+
     def work(block: int) -> None:
-        rng = _stream(seed, frame, block)
-        charge, fixed = _charge(mean, sensor, block, dark_e, rng)
-        row_noise = _row_noise(readout, charge, rng)
-        samples[block * _BLOCK : (block + 1) * _BLOCK] = _converted(charge, fixed + row_noise, readout, rng)
+        found = _numbers(mean, sensor, block, dark_e, (readout,), levels, (seed, frame), is_stored=False)
+        samples[block * _BLOCK : (block + 1) * _BLOCK] = found[:, 0]
 
     _for_blocks(work, mean.shape[0], threads)
     return samples
@@ -134,13 +136,6 @@ def _checked(mean: np.ndarray, sensor: Sensor) -> np.ndarray:
     if mean.dtype.kind not in "fiu":
         raise SensorError(f"expected electrons as real numbers, found {mean.dtype}")
     return mean.astype(np.float32, copy=False)
-
-
-def _stream(*key: int) -> np.random.Generator:
-    """A stream of its own for each key of whole numbers."""
-    if any(k != int(k) or k < 0 for k in key):
-        raise SensorError(f"expected a seed and a frame that are whole numbers from 0, found {key[0]} and {key[1]}")
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(key[0], spawn_key=key[1:])))
 
 
 def _for_blocks(work: Callable[[int], None], rows: int, threads: int) -> None:
@@ -175,68 +170,19 @@ def _crosstalk(mean: np.ndarray, sensor: Sensor, block: int) -> np.ndarray:
     return found
 
 
-def _charge(mean: np.ndarray, sensor: Sensor, block: int, dark_e: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Electrons (rows, W) that the pixels of a block collected, float32 whole numbers, and their fixed dark offsets in e-."""
-    electrons = _crosstalk(mean, sensor, block)
-    copy = _stream(sensor.serial, block)
-    response = copy.standard_normal(electrons.shape, np.float32)
-    fixed = copy.standard_normal(electrons.shape, np.float32)
-    response *= np.float32(sensor.pattern.prnu.value)
-    response += 1
-    fixed *= np.float32(sensor.pattern.dsnu_e.value)
-    electrons *= response
-    electrons += np.float32(dark_e)
-    np.clip(electrons, 0, 4 * sensor.readouts[-1].full_well_e.value, out=electrons)  # far beyond it all is white
-    return rng.poisson(electrons).astype(np.float32), fixed
-
-
-def _row_noise(readout: Conversion, charge: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(rows, 1) e-, new in each frame."""
-    return np.float32(readout.row_sigma_e) * rng.standard_normal((len(charge), 1), np.float32)
-
-
-def _converted(charge: np.ndarray, added_e: np.ndarray, readout: Conversion, rng: np.random.Generator) -> np.ndarray:
-    """Numbers of the converter, float32 whole numbers, for charges and what is added to them in e-; any shape."""
-    signal = np.minimum(charge, np.float32(readout.full_well_e))
-    signal += added_e
-    noise = rng.standard_normal(charge.shape, np.float32)
-    noise *= np.float32(readout.pixel_sigma_e)
-    signal += noise
-    signal *= np.float32(1 / readout.e_dn)
-    signal += np.float32(readout.offset_dn)
-    np.rint(signal, out=signal)
-    return np.clip(signal, 0, np.float32(readout.most_dn), out=signal)
-
-
-def _combined(charge: np.ndarray, fixed: np.ndarray, point: OperatingPoint, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Stored numbers uint16 and the read-out of each pixel: the one of the highest gain that is not saturated."""
-    chosen = np.zeros(charge.shape, np.uint8)
-    first = point.conversions[0]
-    rows = [_row_noise(readout, charge, rng) for readout in point.conversions]
-    found = _electrons(_converted(charge, fixed + rows[0], first, rng), first)
-    over = np.flatnonzero(found >= first.trusted_e)
-    for index, readout in enumerate(point.conversions[1:], 1):
-        row = rows[index].ravel()[over // charge.shape[1]]
-        again = _electrons(_converted(charge.ravel()[over], fixed.ravel()[over] + row, readout, rng), readout)
-        found.ravel()[over] = again
-        chosen.ravel()[over] = index
-        over = over[again >= readout.trusted_e]
-    return _stored(found, over, point, rng), chosen
-
-
-def _electrons(numbers: np.ndarray, readout: Conversion) -> np.ndarray:
-    numbers -= np.float32(readout.offset_dn)
-    numbers *= np.float32(readout.e_dn)
-    return numbers
-
-
-def _stored(electrons: np.ndarray, clipped: np.ndarray, point: OperatingPoint, rng: np.random.Generator) -> np.ndarray:
-    """Stored numbers uint16 of measured electrons; `clipped`, flat indices of pixels that no read-out could hold, are white."""
-    electrons -= np.float32(point.dark_e)
-    electrons *= np.float32(1 / point.e_dn)
-    electrons += np.float32(point.black)
-    electrons += rng.random(electrons.shape, np.float32)
-    electrons -= rng.random(electrons.shape, np.float32)
-    electrons.ravel()[clipped] = point.white
-    np.rint(electrons, out=electrons)
-    return np.clip(electrons, 0, point.white, out=electrons).astype(np.uint16)
+def _numbers(
+    mean: np.ndarray,
+    sensor: Sensor,
+    block: int,
+    dark_e: float,
+    readouts: tuple[Conversion, ...],
+    levels: dict[str, float],
+    seeds: tuple[int, int],
+    *,
+    is_stored: bool,
+) -> np.ndarray:
+    """Numbers and the read-outs they are from, (rows, 2, W), of a block."""
+    electrons, top = _crosstalk(mean, sensor, block), block * _BLOCK
+    drawn = draws.charge(electrons, sensor, dark_e, seeds, top)
+    rows = draws.row_noise(readouts, len(electrons), seeds, top)
+    return draws.numbers(drawn, readouts, rows, levels, seeds, top, is_stored=is_stored)[:, :, : electrons.shape[1]]
