@@ -16,6 +16,7 @@ from apochromat.optics.lens import Lens
 STEP = 1e-30
 SETTLED = 1e-9  # mm: two more steps of Newton's iteration then end it
 AIMED = 1e-9  # of the stop's radius
+SOLVED = 1e-12  # of a tangent: the step after it, by a slope taken over 1e-5, would be below rounding
 FIELD_STEPS, CHIEF_STEPS, RAY_STEPS, HEIGHT_STEPS = 4, 4, 15, 8
 
 
@@ -84,8 +85,11 @@ def _sag(lens: Lens, i: int, r2: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     root2 = 1 - (1 + float(lens.conic[i])) * c**2 * r2
     root = np.sqrt(root2)
     height, slope = c * r2 / (1 + root), c / (2 * root)
-    for j in np.flatnonzero(even):
-        height, slope = height + even[j] * r2 ** (j + 1), slope + (j + 1) * even[j] * r2**j
+    if even.any():
+        value, steep = even[-1], 0.0  # Horner's scheme for the polynomial over r2 and its derivative
+        for coefficient in even[-2::-1]:
+            value, steep = value * r2 + coefficient, steep * r2 + value
+        height, slope = height + value * r2, slope + steep * r2 + value
     return height, slope, root2
 
 
@@ -148,5 +152,8 @@ def chief_tangents(lens: Lens, index: np.ndarray, config: int) -> np.ndarray:
         (a, b), (c, d) = (height[:, 1] - height[:, 0]) / delta, (height[:, 2] - height[:, 0]) / delta
         miss = height[:, 0] - fields
         determinant = a * d - b * c
-        tangents = tangents - np.stack([d * miss[0] - c * miss[1], a * miss[1] - b * miss[0]]) / determinant
+        move = np.stack([d * miss[0] - c * miss[1], a * miss[1] - b * miss[0]]) / determinant
+        tangents = tangents - move
+        if not np.nanmax(np.abs(move), initial=0.0) > SOLVED:
+            break
     return tangents
