@@ -1,10 +1,9 @@
 """Point spread functions at the pixel pitch, of several fields and wavelengths in one compiled call.
 
-The exit pupil on a grid of directions (`exit_pupil`) is carried to the image by a matrix Fourier transform at lambda N / 2 or finer,
-squared, and integrated exactly over the pixels, as its band limit allows. The grid's step sets the period of the image: it is as fine as
-the window asks for, or finer, until the phase steps from cell to cell by less than pi / 2. Where that would need too large a grid, rays
-are gathered in the pixels instead and convolved with the diffraction pattern of the same pupil without aberration. For the matrix
-transform: R. Soummer et al., "Fast computation of Lyot-style coronagraph propagation", Opt. Express 15, 15935 (2007).
+The exit pupil on a grid of directions (`exit_pupil`) is carried to the image by a Fourier transform at lambda N / 2 or finer, squared,
+and integrated exactly over the pixels, as its band limit allows. The grid's step sets the period of the image: it is as fine as the
+window asks for, or finer, until the phase steps from cell to cell by less than pi / 2. Where that would need too large a grid, rays are
+gathered in the pixels instead and convolved with the diffraction pattern of the same pupil without aberration.
 
 Faint light beyond the period is spread evenly over it, so that a sharp image keeps all its energy. Phases are of float64, the transform
 of float32.
@@ -170,16 +169,17 @@ def _beyond(pupil: Pupil, plan: Sampling) -> Any:
 
 def _intensity(real: Any, imaginary: Any, plan: Sampling) -> Any:
     """Light at the fine samples of the window (M, M) that add to the pupil's over one period."""
-    onto = jnp.asarray(_transform(plan), jnp.complex64)
     field = lax.complex(real.astype(jnp.float32), imaginary.astype(jnp.float32))
-    image = onto @ field @ onto.T
-    return image.real**2 + image.imag**2
+    image = _along_first(_along_first(field, plan).T, plan)
+    return image.T.real**2 + image.T.imag**2
 
 
-def _transform(plan: Sampling) -> np.ndarray:
-    """Matrix (M, cells) from the pupil to the window's fine samples, unitary over a whole period."""
-    phase = np.outer(_places(plan.window, plan.fine), np.arange(plan.cells) - (plan.cells - 1) / 2) / plan.period
-    return np.exp(2j * np.pi * phase) / np.sqrt(plan.period * plan.fine)
+def _along_first(field: Any, plan: Sampling) -> Any:
+    """Transform (M, n) along the first axis of a pupil (cells, n) to the window's fine samples, unitary over a whole period."""
+    whole = plan.period * plan.fine
+    onto_first = 2j * np.pi * _places(plan.window, plan.fine)[0] * np.arange(plan.cells) / plan.period
+    shifted = field * jnp.asarray(np.exp(onto_first) * np.sqrt(whole), jnp.complex64)[:, None]
+    return jnp.fft.ifft(shifted, whole, axis=0)[: plan.window * plan.fine]
 
 
 def _places(window: int, fine: int) -> np.ndarray:
