@@ -243,15 +243,24 @@ def pupil_on_grid(beam: Beam, count: int, step: Any) -> Pupil:
 
     dx, dy = over(beam.source, 0), over(beam.source, 1)
     density = jnp.abs(dx[0] * dy[1] - dx[1] * dy[0])
-    along, across = (side[:, None, None] for side in _facets().T)
-    within = (beam.bounds[:, None, None] - along * places[0] - across * places[1][:, None]).min(0)
-    cover = _covered(jnp.concatenate([over(beam.margins), within[None]]))
+    cover = _covered(jnp.concatenate([over(beam.margins), _within(beam.bounds, *places)[None]]))
     whole = jnp.maximum((jnp.minimum(cover[0], cover[-1]) * density).sum(), 1e-30) / jnp.maximum(beam.arriving, 1e-30)
     opened = cover.min(0)
     beside = tuple(over(beam.lead, i) / beam.medium for i in (0, 1))
     toward = jnp.meshgrid(*(beam.middle[i] + offset * step[i] for i in (0, 1)))
     amplitude = opened * jnp.sqrt(density / whole + 1e-30)
     return Pupil(amplitude, opened * density / whole, over(beam.lead), tuple(toward), beside)
+
+
+def _within(bounds: Any, x: Any, y: Any) -> Any:
+    """How far (n, m) places of a grid, x (m,) by y (n,), are inside the polygon with bounds (FACETS,)."""
+    x, y, bounds = (lax.stop_gradient(v).astype(jnp.float32) for v in (x, y, bounds))
+    along, across = (jnp.asarray(side, jnp.float32) for side in _facets().T)
+
+    def nearer(k: Any, least: Any) -> Any:
+        return jnp.minimum(least, bounds[k] - along[k] * x - across[k] * y[:, None])
+
+    return lax.fori_loop(0, FACETS, nearer, jnp.full((len(y), len(x)), jnp.inf, jnp.float32), unroll=8)
 
 
 def _covered(margins: Any) -> Any:

@@ -18,9 +18,9 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import map_coordinates, maximum_filter
 
-from apochromat.optics.exit_pupil import beams
+from apochromat.optics.exit_pupil import Beam, beams
 from apochromat.optics.lens import Lens
-from apochromat.optics.psf import UPRIGHT, psf
+from apochromat.optics.psf import UPRIGHT, psf_of
 
 NODES_NM = np.array([400.0, 425.0, 450.0, 475.0, 505.0, 535.0, 565.0, 600.0, 640.0, 690.0])
 TALL = 1.5  # of the most light that falls on a cell about this one, the most that a kernel may have there
@@ -31,10 +31,9 @@ FADES = 0.6  # of a kernel's radius, from where it fades
 SQUARE = 1.8006  # mean over directions of the reciprocal distance of a square's edge from its middle, times the square's side
 
 
-def bounds_of(lens: Lens, fields_deg: np.ndarray, stretch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of fields (F, 2): how far (F,) from the image point rays land, mm, and the light (F, W) beyond a distance, times that distance in mm.
-
-    Both by the ideal image, which is stretched (F, 2, 2) on the sensor.
+def bounds_of(lens: Lens, fields_deg: np.ndarray, stretch: np.ndarray) -> tuple[Beam, np.ndarray, np.ndarray]:
+    """Of fields (F, 2): their beams (F, W); how far (F,) from the image point rays land, mm; the light (F, W) beyond a distance, times that
+    distance in mm. The latter two by the ideal image, which is stretched (F, 2, 2) on the sensor.
     """
     found = beams(lens, fields_deg, NODES_NM, np.broadcast_to(UPRIGHT, (len(fields_deg), 2, 2)), 0, [0.0])
     spread = np.asarray(found.spread)
@@ -42,19 +41,19 @@ def bounds_of(lens: Lens, fields_deg: np.ndarray, stretch: np.ndarray) -> tuple[
     half = np.asarray(found.half)
     around = np.sqrt(2 * (half**2).sum(-1)) / np.maximum(half.prod(-1), 1e-12)  # of the pupil, an ellipse: perimeter over area
     tails = NODES_NM * 1e-6 * around / (2 * np.pi**2) / np.sqrt(np.abs(np.linalg.det(stretch)))[:, None]
-    return spread / np.linalg.svd(stretch, compute_uv=False).min(-1), tails
+    return found, spread / np.linalg.svd(stretch, compute_uv=False).min(-1), tails
 
 
 def kernels_of(
-    lens: Lens, fields_deg: np.ndarray, stretch: np.ndarray, tails: np.ndarray, pitch_um: float, size: int, pixel: float
+    found: Beam, stretch: np.ndarray, tails: np.ndarray, pitch_um: float, size: int, pixel: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kernels (F, W, size, size) float32 of fields (F, 2) by angle, and the share (F, W) of the light that falls beyond them.
+    """Kernels (F, W, size, size) float32 of beams (F, W), and the share (F, W) of the light that falls beyond them.
 
     stretch (F, 2, 2): of the ideal image on the sensor; tails (F, W): light beyond a distance, times that distance in cells; pixel: cells
     across a pixel.
     """
-    found = psf(lens, fields_deg, NODES_NM, pitch_um / 2, 2 * size + 2)
-    values = np.asarray(found.values, float) / np.maximum(np.asarray(found.energy, float), 1e-12)[..., None, None]
+    image = psf_of(found, pitch_um / 2, 2 * size + 2)
+    values = np.asarray(image.values, float) / np.maximum(np.asarray(image.energy, float), 1e-12)[..., None, None]
     kernels = np.empty((*values.shape[:2], size, size))
     for number, turn in enumerate(stretch):
         seen = _turned(_unfolded(values[number], tails[number] * np.sqrt(abs(np.linalg.det(turn)))), turn)

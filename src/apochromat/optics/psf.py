@@ -91,17 +91,23 @@ def psf(
         raise ValueError(f"expected a positive pixel pitch in µm and an even size of at least 8 pixels, found {pitch} and {size}")
     upright = np.broadcast_to(UPRIGHT, (len(fields), 2, 2))
     found = beams(lens, fields, wavelengths, upright, config, [float(defocus_mm)])
-    half, spread = np.asarray(found.half), np.asarray(found.spread)
-    plans = [sampling(half[f], spread[f], wavelengths, pitch, size, geometric) for f in range(len(fields))]
-    values, energy = np.zeros((len(fields), len(wavelengths), size, size)), np.zeros((len(fields), len(wavelengths)))
+    return psf_of(found, pitch, size, defocus_mm, geometric)
+
+
+@float64
+def psf_of(found: Beam, pitch_um: float, size: int, defocus_mm: Any = 0.0, geometric: bool | None = None) -> Psf:
+    """`psf` of beams (F, W) that are known; grids upright, traced to the plane `defocus_mm`."""
+    half, spread, wavelengths = (np.asarray(v) for v in (found.half, found.spread, found.wavelength))
+    plans = [sampling(half[f], spread[f], wavelengths[f], pitch_um, size, geometric) for f in range(len(half))]
+    values, energy = np.zeros((*wavelengths.shape, size, size)), np.zeros(wavelengths.shape)
     for plan in dict.fromkeys(_joined(plans)):
         chosen = np.flatnonzero([p.geometric == plan.geometric for p in plans])
         some = jax.tree.map(lambda leaf, chosen=chosen: leaf[chosen], found)
         edge = (size - plan.window) // 2
-        image, energy[chosen] = sampled(some, plan, pitch, jnp.asarray(defocus_mm, jnp.float64))
+        image, energy[chosen] = sampled(some, plan, pitch_um, jnp.asarray(defocus_mm, jnp.float64))
         values[chosen, :, edge : size - edge, edge : size - edge] = image
     centre = np.asarray(found.point + defocus_mm * found.drift)[:, 0]
-    return Psf(values, energy, centre, float(pitch), tuple(p.geometric for p in plans), np.asarray(found.residual))
+    return Psf(values, energy, centre, float(pitch_um), tuple(p.geometric for p in plans), np.asarray(found.residual))
 
 
 def sampling(half: Any, spread: Any, wavelengths_nm: Any, pitch_um: float, size: int, geometric: bool | None = None) -> Sampling:

@@ -85,12 +85,12 @@ def made(
     places = _places(seen, frame_mm, tiles)
     fields, stretch = np.degrees(np.arctan(places / seen.scale_mm)), _stretch(seen, places)
     lens = lens.replace(info=replace(lens.info, field_kind="angle"))
-    reach, tails = zip(*(bounds_of(lens, row, turned) for row, turned in zip(fields, stretch, strict=True)), strict=True)
+    beams, reach, tails = zip(*(bounds_of(lens, row, turned) for row, turned in zip(fields, stretch, strict=True)), strict=True)
     size, shrink = _size(float(np.max(reach)) / (pitch_um * 1e-3) + MARGIN)
     cell_um = pitch_um * shrink
     kernels, lost = np.empty((*fields.shape[:2], len(NODES_NM), size, size), np.float32), np.empty((*fields.shape[:2], len(NODES_NM)))
-    for i, (row, turned, beyond) in enumerate(zip(fields, stretch, tails, strict=True)):
-        kernels[i], lost[i] = kernels_of(lens, row, turned, beyond / (cell_um * 1e-3), cell_um, size, pixel_um / cell_um)
+    for i, (row, turned, beyond) in enumerate(zip(beams, stretch, tails, strict=True)):
+        kernels[i], lost[i] = kernels_of(row, turned, beyond / (cell_um * 1e-3), cell_um, size, pixel_um / cell_um)
         told((i + 1) / len(fields))
     for i, j in np.argwhere(~np.isfinite(kernels.sum((-1, -2, -3)))):  # no rays there, or too wild ones: as the next node inwards
         kernels[i, j], lost[i, j] = kernels[max(i - 1, 0), max(j - 1, 0)], lost[max(i - 1, 0), max(j - 1, 0)]
