@@ -14,6 +14,7 @@ from apochromat.optics import spreading
 from apochromat.optics.imaging import add_veil, channel_weights, imaged
 from apochromat.optics.kernels import NODES_NM
 from apochromat.optics.moving import displaced
+from apochromat.optics.node_transforms import independent
 from apochromat.optics.psf_field import TILES, PsfField, psf_field
 from apochromat.optics.resampling import prepared, sampled
 from apochromat.optics.spreading import spread
@@ -280,3 +281,27 @@ def test_a_layer_is_let_go_before_the_next_is_painted(rig):
 
     imaged(painted(), dict.fromkeys((8.0, 4.0, 2.0), field), channel_weights(D65[None], rig.response))
     assert len(alive) == 3
+
+
+def test_planes_that_depend_on_one_another_are_transformed_as_fewer():
+    """Eight spectra on three surfaces, one of them ten thousand times darker: three planes, and the same light in every channel."""
+    rng = np.random.default_rng(8)
+    surfaces = rng.integers(0, 3, (60, 70))[None] == np.arange(3)[:, None, None]
+    planes = np.einsum("sk,shw->khw", rng.normal(0, 1, (3, 8)) * [[1], [1e-4], [0.3]], surfaces).astype(np.float32)
+    mixing = rng.random((8, 3, 10)).astype(np.float32)
+    fewer, mixed = independent(planes, mixing)
+    assert len(fewer) == len(mixed) == 3
+    one, other = (np.einsum("khw,kcm->cmhw", *pair) for pair in ((planes, mixing), (fewer, mixed)))
+    assert other == pytest.approx(one, abs=1e-5)
+    full = planes + rng.normal(0, 1e-3, planes.shape).astype(np.float32)
+    assert independent(full, mixing)[0] is full
+
+
+def test_many_spectra_give_the_light_of_each_by_itself(rig):
+    """Through kernels of every wavelength, as those of one spectrum at a time through theirs."""
+    spectra = np.stack([illuminant(name) / illuminant(name).max() for name in ("A", "D65", "F11", "LED-B3", "HP1")])
+    planes = np.random.default_rng(9).random((5, *rig.ideal_shape)).astype(np.float32)
+    field, weights = field_of(rig), channel_weights(spectra, rig.response)
+    together = imaged([Layer(planes, np.inf)], {np.inf: field}, weights)
+    alone = sum(imaged([Layer(planes[k : k + 1], np.inf)], {np.inf: field}, weights[k : k + 1]) for k in range(5))
+    assert together == pytest.approx(alone, abs=2e-6 * float(alone.max()))

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import fft
 
 from apochromat.optics.coarse import ROWS, binned, enlarged
-from apochromat.optics.node_transforms import NodeTransforms, windowed
+from apochromat.optics.node_transforms import NodeTransforms, add_products, independent, windowed
 from apochromat.optics.psf_field import TILES, PsfField
 from apochromat.optics.strips import Box, Strips, Taker, Window
 
@@ -128,20 +128,23 @@ def _each(
 
 def _quadruple(lit: Window, nodes: NodeTransforms, tiles: _Tiles, i: int, j: int) -> list[np.ndarray | None]:
     """Light (C, h, w) of the four mirrored tiles of one place of the quadrant, with the kernels' margin on all sides; None: none."""
-    four = tiles.four(i, j)
-    mixed: dict[int, np.ndarray] = {}
-    for number, seen in enumerate(nodes.mixing):
-        parts = {k: part for k, (box, _) in enumerate(four) if seen.any() and (part := lit.part(number, box)) is not None}
+    return [_one(lit, nodes, tiles, (i, j), box, axes) for box, axes in tiles.four(i, j)]
+
+
+def _one(lit: Window, nodes: NodeTransforms, tiles: _Tiles, place: tuple[int, int], box: Box, axes: tuple[int, ...]) -> np.ndarray | None:
+    """Light of one tile, its axes turned over to those of the quadrant."""
+    mixed = None
+    for channels, numbers in nodes.groups:
+        parts = {k: np.flip(part, axes) for k in numbers if (part := lit.part(k, box)) is not None}
         if not parts:  # most of a moving layer is empty
             continue
-        corners = nodes.around(i // tiles.parts, j // tiles.parts)
-        signals = {}
-        for k, part in parts.items():
-            down, across = tiles.windows(i, j, part.shape)
-            signals[k] = windowed(np.flip(part, four[k][1]), down, across, tiles.shape)
-        wholes = {k: mixed.setdefault(k, np.zeros((len(seen), *signal.shape[1:]), np.complex64)) for k, signal in signals.items()}
-        nodes.add_products(number, corners, [(wholes[k], signal) for k, signal in signals.items()])
-    return [_light(mixed[k], box, axes, tiles) if k in mixed else None for k, (box, axes) in enumerate(four)]
+        planes, mixing = independent(np.stack(list(parts.values())), nodes.mixing[list(parts), channels])
+        down, across = tiles.windows(*place, planes.shape[1:])
+        lights = [windowed(plane, down, across, tiles.shape) for plane in planes]
+        if mixed is None:
+            mixed = np.zeros((nodes.mixing.shape[1], *lights[0].shape[1:]), np.complex64)
+        add_products(mixed[channels], nodes.around(*(n // tiles.parts for n in place)), lights, mixing)
+    return None if mixed is None else _light(mixed, box, axes, tiles)
 
 
 def _light(mixed: np.ndarray, box: Box, axes: tuple[int, ...], tiles: _Tiles) -> np.ndarray:
