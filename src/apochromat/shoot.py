@@ -213,6 +213,8 @@ def _with_movers(prepared_signals: np.ndarray, ideal: Ideal, rig: Rig, middle_s:
     for one in ideal.movers:
         by, smear = one.cells_s * middle_s, one.cells_s * exposure_s
         top, left, part = moved_into(ideal.signals, one, ideal.behind, ideal.weights, 1 - rig.module.veil.value, by, smear, threads)
+        if not part.size:  # it has left the picture
+            continue
         changed = np.s_[:, top : top + part.shape[1], left : left + part.shape[2]]
         rows, columns = (slice(max(o - 2 * REACH, 0), o + n + 2 * REACH) for o, n in zip((top, left), part.shape[1:], strict=True))
         around = np.s_[:, rows, columns]

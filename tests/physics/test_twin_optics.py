@@ -146,6 +146,16 @@ def mean_electrons(ideal, rig, count=1, exposure_s=1e-3):
     return list(shoot(ideal, rig, [exposure] * count, still=True))
 
 
+def test_a_subject_that_has_left_the_picture_leaves_what_is_behind(rig):
+    """The last of three long frames is, but for noise, one without anybody."""
+    ideal = ideal_image(board_before_lamp(rig, -240, lamp_is=1)[0], rig)
+    first, _, last = mean_electrons(ideal, rig, 3, exposure_s=0.3)
+    alone = mean_electrons(replace(ideal, movers=()), rig, exposure_s=0.3)[0]
+    assert last.subjects_px[0] > rig.shape[1]
+    assert np.array_equal(last.mean, alone.mean)
+    assert not np.array_equal(first.mean, alone.mean)
+
+
 def test_movement_of_a_subject_is_that_of_its_edges(rig):
     """The board's middle in noise-free greens, over the wall without it, beside what is told: 0.1 pixel."""
     scene, _ = board_before_lamp(rig, -240, lamp_is=1)
