@@ -16,6 +16,7 @@ from apochromat.optics.psf_field import TILES, PsfField
 from apochromat.optics.spreading import Told, spread
 from apochromat.optics.strips import Box, Window
 
+LARGE, TOGETHER = 40_000_000, 3  # cells above which channels are spread so many at once, to hold less light at a time
 OPAQUE = 0.9998  # cover that hides all: rounding leaves a little less than 1
 VEIL_CELLS = 96  # across the longer side of the coarse picture of the veiling glare
 VEIL_REACH = 0.08  # of the longer side: the veil's scale, assumed
@@ -47,7 +48,11 @@ def imaged(
     for layer in layers:
         if whole is None:
             whole = np.zeros((weights.shape[1], *layer.shape), np.float32)
-        _lay_over(whole, layer, fields[layer.distance_m], weights, threads, _part_of(told, number / count, count))
+        together = len(whole) if layer.shape[0] * layer.shape[1] <= LARGE else TOGETHER
+        groups = [slice(first, first + together) for first in range(0, len(whole), together)]
+        for turn, group in enumerate(groups):
+            part = _part_of(told, (number + turn / len(groups)) / count, count * len(groups))
+            _lay_over(whole[group], layer, fields[layer.distance_m], weights[:, group], threads, part)
         number += 1  # noqa: SIM113 - enumerate would hold the layer until it has the next
         del layer
     assert whole is not None
