@@ -10,7 +10,7 @@ were each transformed by itself), one spectrum in 2.7; the transforms alone, at 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy import fft
@@ -24,14 +24,14 @@ class NodeTransforms:
     """Transforms of kernels (rows + 1, columns + 1, W, n, n) for tiles of a shape, as planes seen by channels (K, C, W) need them."""
 
     def __init__(self, kernels: np.ndarray, weights: np.ndarray, shape: tuple[int, int]) -> None:
-        self.kernels, self.shape = kernels, shape
         pairs = weights.reshape(-1, weights.shape[-1])
         seen = pairs.any(-1)
         by_pair = seen.sum() < pairs.shape[1]
-        self.mixtures = (pairs[seen] if by_pair else np.eye(pairs.shape[1])).astype(np.float32)  # (M, W): what is transformed
+        mixtures = (pairs[seen] if by_pair else np.eye(pairs.shape[1])).astype(np.float32)  # (M, W): what is transformed
         mixing = np.eye(len(pairs))[:, seen] if by_pair else pairs
         self.mixing = mixing.reshape(*weights.shape[:2], -1).astype(np.float32)  # (K, C, M): of these, in what a channel sees of a plane
-        self._at = lru_cache(maxsize=kernels.shape[1] + 3)(self._transformed)  # places are asked for row by row
+        made = partial(_transformed, kernels, mixtures, shape)
+        self._at = lru_cache(maxsize=kernels.shape[1] + 3)(made)  # places are asked for row by row
 
     @property
     def groups(self) -> list[tuple[slice, list[int]]]:
@@ -46,10 +46,11 @@ class NodeTransforms:
         """Transforms (M, m, n) at the four nodes about a place between the nodes."""
         return [self._at(row + i, column + j) for i in (0, 1) for j in (0, 1)]
 
-    def _transformed(self, row: int, column: int) -> np.ndarray:
-        """Of kernels much smaller than the shape: no work for the rows that are empty."""
-        kernels = np.tensordot(self.mixtures, self.kernels[row, column], 1)
-        return np.asarray(fft.fft(fft.rfft(kernels, self.shape[1], axis=-1), self.shape[0], axis=-2))
+
+def _transformed(kernels: np.ndarray, mixtures: np.ndarray, shape: tuple[int, int], row: int, column: int) -> np.ndarray:
+    """Of mixtures of a node's kernels, much smaller than the shape: no work for the rows that are empty."""
+    mixed = np.tensordot(mixtures, kernels[row, column], 1)
+    return np.asarray(fft.fft(fft.rfft(mixed, shape[1], axis=-1), shape[0], axis=-2))
 
 
 def add_products(whole: np.ndarray, corners: list[np.ndarray], lights: list[np.ndarray], mixing: np.ndarray) -> None:
